@@ -1,0 +1,89 @@
+"""Crop classes: code, name, colour. A legend is data of a model; 0 is always no data."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from geocrop_processes.errors import UnusableModel
+
+NO_DATA = 0
+"""The class code of pixels that have no class: outside the AOI, or never seen clearly enough."""
+
+_COLOUR = re.compile(r"#[0-9a-f]{6}")
+
+
+@dataclass(frozen=True)
+class CropClass:
+    """One class of a legend."""
+
+    code: int
+    """1..254; the pixel value in the class map."""
+    name: str
+    """What people call it, in English."""
+    colour: str
+    """`#rrggbb`, lower case."""
+    worldcereal: int | None = None
+    """The ten-digit code of the WorldCereal (EWoC) legend, where it has this class."""
+    cropland: bool = False
+    """Whether the class is a crop in the sense of a cropland mask."""
+
+    @property
+    def rgb(self) -> tuple[int, int, int]:
+        """Red, green, blue, 0..255 each."""
+        return int(self.colour[1:3], 16), int(self.colour[3:5], 16), int(self.colour[5:7], 16)
+
+
+@dataclass(frozen=True)
+class Legend:
+    """The classes of a model, in the order of their codes.
+
+    Raises:
+        UnusableModel: a code is outside 1..254 or used twice, a name is empty or used twice, or a
+            colour is not `#rrggbb`.
+    """
+
+    classes: tuple[CropClass, ...]
+    """At least one class; ascending codes."""
+
+    def __post_init__(self) -> None:
+        codes = [c.code for c in self.classes]
+        if not codes or codes != sorted(set(codes)) or not 1 <= codes[0] <= codes[-1] <= 254:
+            raise UnusableModel(f"A legend needs ascending, unique codes in 1..254, not {codes}.")
+        names = [c.name for c in self.classes]
+        if len(set(names)) < len(names) or not all(names):
+            raise UnusableModel(f"A legend needs unique class names, not {names}.")
+        for c in self.classes:
+            if not _COLOUR.fullmatch(c.colour):
+                raise UnusableModel(f"Class {c.name!r} has the colour {c.colour!r}, not '#rrggbb'.")
+
+    def __iter__(self) -> Iterator[CropClass]:
+        return iter(self.classes)
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    @property
+    def codes(self) -> tuple[int, ...]:
+        """The class codes, ascending."""
+        return tuple(c.code for c in self.classes)
+
+    def name_of(self, code: int) -> str:
+        """The class's name; `KeyError` where the legend has no such code."""
+        return {c.code: c.name for c in self.classes}[code]
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """The legend as JSON values, for a model card or a STAC item."""
+        return [asdict(c) for c in self.classes]
+
+    @classmethod
+    def from_json(cls, values: list[dict[str, Any]]) -> "Legend":
+        """The inverse of `to_json`.
+
+        Raises:
+            UnusableModel: a class lacks a member, has an unknown one, or breaks a legend's rules.
+        """
+        try:
+            return cls(tuple(CropClass(**v) for v in values))
+        except TypeError as error:
+            raise UnusableModel(f"A class of the legend cannot be read: {error}.") from error

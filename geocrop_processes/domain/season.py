@@ -1,0 +1,64 @@
+"""A growing season: 2022 means 1 September 2022 to 31 May 2023, both included."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+
+from geocrop_processes.errors import InvalidSeason
+
+FIRST_YEAR = 2015
+"""Sentinel-2A has delivered since mid 2015: no season before it has imagery."""
+
+
+@dataclass(frozen=True)
+class Season:
+    """The season that starts on 1 September of `year`.
+
+    Raises:
+        InvalidSeason: the year lies before Sentinel-2, or `as_of` outside the season.
+    """
+
+    year: int
+    """The year of its first September."""
+    as_of: date | None = None
+    """The last day that counts, for a map within a running season; all of it where none is given."""
+
+    def __post_init__(self) -> None:
+        if self.year < FIRST_YEAR:
+            raise InvalidSeason(
+                f"There is no imagery of season {self.year}: Sentinel-2 has delivered since {FIRST_YEAR}."
+            )
+        if self.as_of is not None and not self.start <= self.as_of <= self.last_day:
+            raise InvalidSeason(
+                f"The as-of date {self.as_of} lies outside season {self.year}, "
+                f"{self.start} to {self.last_day}."
+            )
+
+    @property
+    def start(self) -> date:
+        """The first day."""
+        return date(self.year, 9, 1)
+
+    @property
+    def last_day(self) -> date:
+        """The last day of the whole season."""
+        return date(self.year + 1, 5, 31)
+
+    @property
+    def end(self) -> date:
+        """The last day that counts: of the season, or the as-of date."""
+        return self.as_of or self.last_day
+
+    @property
+    def interval(self) -> tuple[datetime, datetime]:
+        """First and last second, UTC."""
+        return (
+            datetime.combine(self.start, time(0), UTC),
+            datetime.combine(self.end, time(23, 59, 59), UTC),
+        )
+
+    def has_begun(self, today: date) -> bool:
+        """Whether the season's first day is not after `today`."""
+        return self.start <= today
+
+    def __str__(self) -> str:
+        return f"{self.start}..{self.end}"

@@ -1,0 +1,96 @@
+"""Everything that can go wrong, as one tree.
+
+    GeoCropError
+    ├── InvalidRequest            whoever asked must change something; exit code 2
+    │   ├── InvalidPlace          longitude, latitude or radius
+    │   ├── OutsideRegion         a real place, but not one that this service maps
+    │   ├── InvalidSeason         no such season, or none that the catalogue covers
+    │   ├── UnknownModel          no registered model of that name or version
+    │   └── InvalidSetting        a setting of the deployment; its name is told
+    ├── NoMap                     the request is fine, the sky was not; exit code 1
+    │   ├── NoScenes              the catalogue has no scene of this place and season
+    │   ├── TooFewScenes          fewer usable scenes than a map needs
+    │   └── NothingClear          scenes, but no pixel seen clearly often enough
+    ├── Unavailable               a part that we depend on does not answer; later may help; exit code 1
+    │   ├── CatalogUnavailable    the STAC API
+    │   ├── SceneUnreadable       one scene's pixels
+    │   └── StorageUnavailable    the object store
+    └── Inconsistent              parts that do not belong together; exit code 1
+        ├── UnusableScene         a STAC item that lacks what a scene needs
+        └── UnusableModel         a model whose files, features or legend do not fit
+
+Messages are whole sentences that say what was wrong, which value, and what is allowed.
+Raise a leaf, catch a branch.
+"""
+
+
+class GeoCropError(Exception):
+    """Anything that GeoCrop itself reports as wrong."""
+
+
+class InvalidRequest(GeoCropError):
+    """The request cannot be met as it is; whoever asked must change it."""
+
+
+class InvalidPlace(InvalidRequest):
+    """Longitude, latitude or radius is no usable number."""
+
+
+class OutsideRegion(InvalidRequest):
+    """The place lies outside the region that this service maps."""
+
+
+class InvalidSeason(InvalidRequest):
+    """There is no such season, or the catalogue holds no imagery of it."""
+
+
+class UnknownModel(InvalidRequest):
+    """No model of that name or version is registered."""
+
+
+class InvalidSetting(InvalidRequest):
+    """A setting of the deployment has an unusable value."""
+
+
+class NoMap(GeoCropError):
+    """The request is valid, but the imagery does not allow a map."""
+
+
+class NoScenes(NoMap):
+    """The catalogue has no scene of this place and season."""
+
+
+class TooFewScenes(NoMap):
+    """Fewer usable scenes than a map needs."""
+
+
+class NothingClear(NoMap):
+    """No pixel was seen clearly often enough."""
+
+
+class Unavailable(GeoCropError):
+    """A part that we depend on does not answer; trying again later may help."""
+
+
+class CatalogUnavailable(Unavailable):
+    """The STAC API does not answer, or not as a STAC API does."""
+
+
+class SceneUnreadable(Unavailable):
+    """The pixels of a scene cannot be read."""
+
+
+class StorageUnavailable(Unavailable):
+    """The object store does not answer or refuses."""
+
+
+class Inconsistent(GeoCropError):
+    """Parts that do not belong together."""
+
+
+class UnusableScene(Inconsistent):
+    """A STAC item lacks what a scene needs."""
+
+
+class UnusableModel(Inconsistent):
+    """A model's files, features or legend do not fit."""

@@ -1,0 +1,1 @@
+"""Who decides: an ensemble of gradient-boosted forests, and what is known about it. No I/O."""
