@@ -1,0 +1,78 @@
+"""Soft vote: the mean of the members' probabilities."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from geocrop_processes.errors import UnusableModel
+from geocrop_processes.models.members import MEMBERS, Features, Member, Probabilities
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Members that were trained on the same classes.
+
+    Raises:
+        UnusableModel: there is no member, or the codes are not ascending.
+    """
+
+    codes: tuple[int, ...]
+    """Class codes, ascending: one per column of the probabilities."""
+    members: Mapping[str, Member]
+    """The members by name; they vote in the order of `MEMBERS`."""
+
+    def __post_init__(self) -> None:
+        if not self.members or not set(self.members) <= set(MEMBERS):
+            raise UnusableModel(
+                f"An ensemble has members of {sorted(MEMBERS)}, not {sorted(self.members)}."
+            )
+        if list(self.codes) != sorted(set(self.codes)):
+            raise UnusableModel(f"An ensemble's class codes ascend, unlike {self.codes}.")
+
+    @classmethod
+    def train(
+        cls, features: Features, codes: npt.NDArray[np.integer], *, seed: int, threads: int = 2
+    ) -> "Ensemble":
+        """Fit all three kinds of member to labelled rows.
+
+        Args:
+            features: float32 (n, features), finite.
+            codes: (n,) class codes.
+            seed: the same seed and threads on one CPU family give the same ensemble.
+            threads: used by each fit.
+        """
+        classes, labels = np.unique(codes, return_inverse=True)
+        members = {
+            name: kind.train(features, labels, seed=seed, threads=threads)
+            for name, kind in MEMBERS.items()
+        }
+        return cls(tuple(int(c) for c in classes), members)
+
+    def predict_proba(self, features: Features) -> Probabilities:
+        """The mean of the members' probabilities, float64 (n, classes), summed in the order of `MEMBERS`.
+
+        Raises:
+            UnusableModel: a member answers with another number of classes than the ensemble has.
+        """
+        total = np.zeros((len(features), len(self.codes)))
+        if not len(features):
+            return total
+        for name in MEMBERS:
+            if name in self.members:
+                votes = self.members[name].predict_proba(features)
+                if votes.shape != total.shape:
+                    raise UnusableModel(
+                        f"The {name} member knows {votes.shape[-1]} classes, the ensemble {len(self.codes)}."
+                    )
+                total += votes
+        return total / len(self.members)
+
+    def predict(self, features: Features) -> npt.NDArray[np.uint8]:
+        """The class code of the highest mean probability, uint8 (n,); the lowest code where two tie."""
+        return self.decide(self.predict_proba(features))
+
+    def decide(self, probabilities: Probabilities) -> npt.NDArray[np.uint8]:
+        """The class codes, uint8 (n,), of probabilities (n, classes)."""
+        return np.asarray(self.codes, np.uint8)[probabilities.argmax(axis=1)]

@@ -1,0 +1,151 @@
+"""What a deployment can set: environment variables `GEOCROP_*`, read once, frozen, passed down as values.
+
+Nested names are joined by two underscores: `GEOCROP_CATALOG__URL`.
+"""
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from geocrop_processes.domain.aoi import Region
+from geocrop_processes.errors import InvalidSetting
+from geocrop_processes.imagery.access import Access
+from geocrop_processes.imagery.catalog import Catalog
+from geocrop_processes.registry import Registry
+from geocrop_processes.storage import MODELS, Storage
+
+SIMULATION = "simulation"
+"""The catalogue's address that means the simulated archive, which is served while it is needed."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CatalogSettings(_Section):
+    """Where scenes are searched."""
+
+    url: str = Field(
+        "https://explorer.digitalearth.africa/stac",
+        description="Address of a STAC API with Sentinel-2 L2A in Digital Earth Africa's layouts, or "
+        f"`{SIMULATION}` for the simulated archive.",
+    )
+    collection: str = Field("s2_l2a", description="The collection: `s2_l2a` or `s2_l2a_c1`.")
+    timeout_s: float = Field(30.0, gt=0, le=600, description="Seconds until a request is given up.")
+
+
+class ImagerySettings(_Section):
+    """How pixels are read."""
+
+    s3_endpoint: str | None = Field(
+        "s3.af-south-1.amazonaws.com",
+        description="Host of the S3 server of `s3://` assets (unsigned access).",
+    )
+    s3_region: str = Field("af-south-1", description="Its region.")
+    timeout_s: float = Field(30.0, gt=0, le=600, description="Seconds until a read is given up.")
+    threads: int = Field(8, ge=1, le=128, description="Acquisitions read at once.")
+
+
+class StorageSettings(_Section):
+    """Where products and models are kept."""
+
+    root: str | None = Field(
+        None,
+        description="A folder, or `s3://` for buckets; the folder `storage` of the data folder by default.",
+    )
+    endpoint: str | None = Field(
+        None, description="Address of the S3 server; AWS where none is given."
+    )
+    region: str | None = Field(None, description="Its region.")
+
+
+class RegistrySettings(_Section):
+    """Where models are registered."""
+
+    uri: str | None = Field(
+        None, description="MLflow's address; `mlflow.db` (SQLite) in the data folder by default."
+    )
+
+
+class RegionSettings(_Section):
+    """The part of the Earth that is mapped: its name and sides in degrees."""
+
+    name: str = Field("Zimbabwe", description="What people call it.")
+    west: float = Field(25.2, description="Western side.")
+    south: float = Field(-22.5, description="Southern side.")
+    east: float = Field(33.1, description="Eastern side.")
+    north: float = Field(-15.6, description="Northern side.")
+
+
+class MapSettings(_Section):
+    """How maps are made."""
+
+    model: str = Field("geocrop-demo", description="The model where none is asked for.")
+    max_radius_m: float = Field(
+        25_000.0, ge=100, description="The largest radius of an AOI in metres."
+    )
+    block_px: int = Field(512, ge=16, le=4096, description="The side of a block in pixels.")
+    threads: int = Field(2, ge=1, le=128, description="Blocks computed at once.")
+    min_acquisitions: int = Field(
+        6, ge=1, description="Fewer readable acquisitions than this are too few for a map."
+    )
+
+
+class Settings(BaseSettings):
+    """Every setting of a deployment."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="GEOCROP_", env_nested_delimiter="__", frozen=True, extra="forbid"
+    )
+
+    data: Path = Field(
+        Path(".geocrop"), description="The folder of everything that is kept locally."
+    )
+    catalog: CatalogSettings = CatalogSettings()
+    imagery: ImagerySettings = ImagerySettings()
+    storage: StorageSettings = StorageSettings()
+    registry: RegistrySettings = RegistrySettings()
+    region: RegionSettings = RegionSettings()
+    map: MapSettings = MapSettings()
+
+    @classmethod
+    def read(cls) -> Self:
+        """Read the environment.
+
+        Raises:
+            InvalidSetting: a value is unusable, or a variable's name unknown; the first is named.
+        """
+        try:
+            return cls()
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = "GEOCROP_" + "__".join(str(part).upper() for part in first["loc"])
+            raise InvalidSetting(
+                f"{name}={first['input']!r} is not usable: {first['msg']}."
+            ) from error
+
+    def open_storage(self) -> Storage:
+        """The object store, its buckets made where they were missing."""
+        root = self.storage.root or str(self.data / "storage")
+        storage = Storage(root, endpoint=self.storage.endpoint, region=self.storage.region)
+        storage.ensure_buckets()
+        return storage
+
+    def open_registry(self, storage: Storage) -> Registry:
+        """The model registry; new models' files go to the store's bucket."""
+        uri = self.registry.uri or f"sqlite:///{self.data.absolute() / 'mlflow.db'}"
+        return Registry(uri, storage.url(MODELS))
+
+    def open_catalog(self, url: str) -> Catalog:
+        """The catalogue at an address, which is that of the settings or of the served simulation."""
+        return Catalog(url, self.catalog.collection, self.catalog.timeout_s)
+
+    def access(self) -> Access:
+        """How scenes' files are opened."""
+        return Access(**self.imagery.model_dump())
+
+    def service_region(self) -> Region:
+        """The region as a domain value."""
+        return Region(**self.region.model_dump())
