@@ -3,6 +3,7 @@
 Nested names are joined by two underscores: `GEOCROP_CATALOG__URL`.
 """
 
+import os
 from pathlib import Path
 from typing import Self
 
@@ -117,6 +118,14 @@ class Settings(BaseSettings):
         Raises:
             InvalidSetting: a value is unusable, or a variable's name unknown; the first is named.
         """
+        unknown = sorted(
+            name
+            for name in os.environ
+            if name.startswith("GEOCROP_")
+            and name.removeprefix("GEOCROP_").split("__")[0].lower() not in cls.model_fields
+        )
+        if unknown:
+            raise InvalidSetting(f"There is no setting {unknown[0]}; docs/settings.md lists them all.")
         try:
             return cls()
         except ValidationError as error:

@@ -1,0 +1,114 @@
+"""One block of a map: read, compute features, vote, store the result as a checkpoint."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+
+import numpy as np
+import numpy.typing as npt
+
+from geocrop_processes.domain.grid import Block
+from geocrop_processes.domain.legend import NO_DATA
+from geocrop_processes.features.compute import compute
+from geocrop_processes.imagery.access import Access
+from geocrop_processes.imagery.cube import read_cube
+from geocrop_processes.imagery.scene import LeftOut
+from geocrop_processes.models import confidence
+from geocrop_processes.models.ensemble import Ensemble
+from geocrop_processes.pipeline.plan import Plan, check_enough
+from geocrop_processes.storage import RESULTS, Storage
+
+_MAX_DAYS = 254
+"""The longest gap that a byte can tell; 255 is no data."""
+
+
+@dataclass(frozen=True)
+class BlockResult:
+    """What was computed of one block."""
+
+    classes: npt.NDArray[np.uint8]
+    """(height, width), 0 = no data."""
+    confidence: npt.NDArray[np.uint8]
+    """(5, height, width): top, margin, entropy, n_valid, max_gap_days; 255 = no data."""
+    left_out: tuple[LeftOut, ...]
+    """Scenes that could not be read here."""
+
+    def to_bytes(self) -> bytes:
+        """The result as a checkpoint: npz, which holds arrays only."""
+        buffer = BytesIO()
+        scenes = np.array([[s.key, s.reason] for s in self.left_out], str).reshape(-1, 2)
+        np.savez_compressed(
+            buffer,
+            classes=self.classes,
+            confidence=self.confidence,
+            left_out=scenes,
+            allow_pickle=False,
+        )
+        return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> "BlockResult":
+        """The inverse of `to_bytes`."""
+        with np.load(BytesIO(content), allow_pickle=False) as arrays:
+            scenes = tuple(LeftOut(str(key), str(reason)) for key, reason in arrays["left_out"])
+            return cls(arrays["classes"], arrays["confidence"], scenes)
+
+
+def map_block(
+    planned: Plan, block: Block, ensemble: Ensemble, storage: Storage, access: Access
+) -> None:
+    """Compute one block and store its result as a checkpoint; doing so twice stores the same bytes.
+
+    Raises:
+        TooFewScenes: so many scenes cannot be read that too few acquisitions are left.
+        StorageUnavailable: the checkpoint cannot be stored.
+    """
+    result = compute_block(planned, block, ensemble, access)
+    storage.put(RESULTS, _checkpoint(planned, block), result.to_bytes(), "application/octet-stream")
+
+
+def compute_block(planned: Plan, block: Block, ensemble: Ensemble, access: Access) -> BlockResult:
+    """Read, compute features, vote."""
+    grid = planned.grid.window(block)
+    inside = grid.inside(planned.request.aoi)
+    classes = np.full(grid.shape, NO_DATA, np.uint8)
+    layers = np.full((5, *grid.shape), confidence.NO_DATA, np.uint8)
+    if not inside.any():
+        return BlockResult(classes, layers, ())
+    observed = planned.acquisitions
+    cube, left_out = read_cube(observed, grid, inside, access)
+    unreadable = {scene.key for scene in left_out}
+    readable = [a for a in observed if not unreadable.issuperset(s.key for s in a.scenes)]
+    check_enough(len(readable), planned.request.min_acquisitions, left_out)
+    pixels = cube.values[:, :, inside]
+    features = compute(pixels[:, :-1], pixels[:, -1].astype(np.uint8), [a.day for a in observed])
+    seen = np.isfinite(features.values).all(axis=0)
+    probabilities = ensemble.predict_proba(np.ascontiguousarray(features.values[:, seen].T))
+    voted = np.full((6, len(seen)), confidence.NO_DATA, np.uint8)
+    voted[0] = NO_DATA
+    voted[0, seen] = ensemble.decide(probabilities)
+    voted[1:4, seen] = confidence.to_bytes(confidence.confidence(probabilities))
+    voted[4] = features.n_valid
+    voted[5] = np.minimum(features.max_gap_days, _MAX_DAYS)
+    classes[inside] = voted[0]
+    layers[:, inside] = voted[1:]
+    return BlockResult(classes, layers, left_out)
+
+
+def stored_results(planned: Plan, storage: Storage) -> Iterator[tuple[Block, BlockResult]]:
+    """Every block with its stored result, one at a time.
+
+    Raises:
+        StorageUnavailable: a result is missing or cannot be read.
+    """
+    for block in planned.blocks:
+        yield block, BlockResult.from_bytes(storage.get(RESULTS, _checkpoint(planned, block)))
+
+
+def _checkpoint(planned: Plan, block: Block) -> str:
+    return f"{blocks_prefix(planned.job_id)}{block.name}.npz"
+
+
+def blocks_prefix(job_id: str) -> str:
+    """Where a job's checkpoints are."""
+    return f"results/{job_id}/blocks/"

@@ -1,0 +1,66 @@
+"""A place and a season in, a published crop-type map out.
+
+`plan` decides, `map_block` computes one block and stores it, `finish` assembles the product. A queue calls
+them one by one, anywhere, in any order of blocks, again after a failure; `classify` calls them here.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from datetime import UTC, datetime
+
+from geocrop_processes.imagery.access import Access
+from geocrop_processes.pipeline.block import map_block
+from geocrop_processes.pipeline.plan import Find, Request, plan
+from geocrop_processes.pipeline.product import Product, finish
+from geocrop_processes.registry import RegisteredModel
+from geocrop_processes.storage import Storage
+
+Progress = Callable[[float, str], None]
+"""Told the share that is done, 0..1, and what is being done."""
+
+
+def classify(  # noqa: PLR0913 - everything that a job needs, handed over as values
+    job_id: str,
+    request: Request,
+    model: RegisteredModel,
+    *,
+    find: Find,
+    storage: Storage,
+    access: Access,
+    threads: int = 1,
+    progress: Progress = lambda _share, _message: None,
+) -> Product:
+    """Make a map here and now.
+
+    Args:
+        job_id: names the product; its files go to `results/<job_id>/`.
+        request: the place, the season and how to go about it.
+        model: who decides.
+        find: finds the scenes.
+        storage: where the product goes.
+        access: how scenes are read.
+        threads: blocks computed at once; changes no byte.
+        progress: told what is being done.
+
+    Raises:
+        GeoCropError: as `plan`, `map_block` and `finish` say.
+    """
+    progress(0.0, "searching scenes")
+    planned = plan(job_id, datetime.now(UTC), request, model, find, access)
+    blocks = planned.blocks
+    progress(0.1, f"{len(planned.scenes)} scenes, {len(blocks)} blocks")
+    with ThreadPoolExecutor(threads) as pool:
+        running = [
+            pool.submit(map_block, planned, b, model.ensemble, storage, access) for b in blocks
+        ]
+        try:
+            for done, block in enumerate(as_completed(running), 1):
+                block.result()
+                progress(0.1 + 0.8 * done / len(blocks), f"block {done} of {len(blocks)}")
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    progress(0.9, "publishing")
+    product = finish(planned, model, storage)
+    progress(1.0, "done")
+    return product

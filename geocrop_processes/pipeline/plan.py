@@ -1,0 +1,174 @@
+"""What a job will do, decided once from values: which scenes, on which grid, in which blocks."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import TypeAdapter
+
+from geocrop_processes.domain.aoi import Aoi
+from geocrop_processes.domain.grid import Block, Grid
+from geocrop_processes.domain.season import Season
+from geocrop_processes.errors import NoScenes, TooFewScenes, UnusableModel
+from geocrop_processes.features.order import FINGERPRINT
+from geocrop_processes.imagery.access import Access
+from geocrop_processes.imagery.catalog import Found
+from geocrop_processes.imagery.cube import Acquisition, acquisitions
+from geocrop_processes.imagery.scene import LeftOut, Scene
+from geocrop_processes.imagery.screening import screen
+from geocrop_processes.registry import RegisteredModel
+
+Find = Callable[[Aoi, Season], Found]
+"""Finds the scenes of an AOI and season; `Catalog.find` does."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for."""
+
+    aoi: Aoi
+    """The place."""
+    season: Season
+    """The season."""
+    catalog_url: str
+    """The address that the scenes are searched at, as products name it."""
+    block_px: int
+    """The side of a block in pixels; it changes no byte of the map."""
+    min_acquisitions: int
+    """With fewer readable acquisitions the job fails."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a block needs to know beside the model; it travels as JSON."""
+
+    job_id: str
+    """The job."""
+    created: datetime
+    """When the job was made, UTC: the time that the product names."""
+    request: Request
+    """What was asked for."""
+    model: str
+    """The model's version, `name@version`."""
+    grid: Grid
+    """The pixels of the product."""
+    anchor: tuple[int, int]
+    """The corner (x, y) of the scenes' own tile, in metres: blocks are cut along its lines."""
+    scenes: tuple[Scene, ...]
+    """Those to read."""
+    left_out: tuple[LeftOut, ...]
+    """Those that were found and not used, and why."""
+    digest: str
+    """The same digest means the same pixels."""
+
+    @property
+    def blocks(self) -> list[Block]:
+        """The blocks to compute, row by row."""
+        return list(self.grid.blocks(self.request.block_px, self.anchor))
+
+    @property
+    def acquisitions(self) -> list[Acquisition]:
+        """The time steps."""
+        return acquisitions(self.scenes, self.grid.epsg, self.request.aoi.lon)
+
+    def to_json(self) -> bytes:
+        """The plan as JSON."""
+        return _ADAPTER.dump_json(self)
+
+    @classmethod
+    def from_json(cls, content: bytes) -> "Plan":
+        """The inverse of `to_json`."""
+        return _ADAPTER.validate_json(content)
+
+
+def plan(
+    job_id: str,
+    created: datetime,
+    request: Request,
+    model: RegisteredModel,
+    find: Find,
+    access: Access,
+) -> Plan:
+    """Find and screen the scenes, choose the grid.
+
+    Raises:
+        UnusableModel: the model was trained on other features.
+        NoScenes: no scene was found.
+        TooFewScenes: fewer usable acquisitions than the request's minimum.
+        CatalogUnavailable, InvalidSeason: as `find` says.
+    """
+    if model.card.fingerprint != FINGERPRINT:
+        raise UnusableModel(
+            f"The model {model.reference} was trained on features {model.card.fingerprint}, "
+            f"this service computes {FINGERPRINT}."
+        )
+    found = find(request.aoi, request.season)
+    if not found.scenes:
+        raise NoScenes(f"None of the {len(found.left_out)} items found is a usable scene.")
+    native = _native_scene(found.scenes, request.aoi)
+    scenes, contradicted = screen(found.scenes, access)
+    left_out = (*found.left_out, *contradicted)
+    check_enough(
+        len(acquisitions(scenes, native.epsg, request.aoi.lon)), request.min_acquisitions, left_out
+    )
+    corner = native.files["B02"]
+    return Plan(
+        job_id=job_id,
+        created=created,
+        request=request,
+        model=model.reference,
+        grid=Grid.of_aoi(request.aoi, native.epsg),
+        anchor=(round(corner.left), round(corner.top)),
+        scenes=scenes,
+        left_out=left_out,
+        digest=_digest(request, scenes, model),
+    )
+
+
+def check_enough(usable: int, needed: int, left_out: Iterable[LeftOut]) -> None:
+    """Accept a number of acquisitions, or say why it is too small.
+
+    Raises:
+        TooFewScenes: it is below `needed`; the first reasons for leaving scenes out are told.
+    """
+    if usable < needed:
+        reasons = "; ".join(f"{scene.key}: {scene.reason}" for scene in list(left_out)[:3])
+        raise TooFewScenes(
+            f"Only {usable} acquisitions can be used, a map needs {needed}."
+            + (f" {reasons}" if reasons else "")
+        )
+
+
+def _native_scene(scenes: Iterable[Scene], aoi: Aoi) -> Scene:
+    """A scene of the tile that covers most of the circle; of the first by name where tiles tie."""
+    tiles = {scene.tile: scene for scene in scenes}
+    return min(tiles.values(), key=lambda s: (-_coverage(s, aoi), s.tile))
+
+
+def _coverage(scene: Scene, aoi: Aoi) -> float:
+    """The share of the circle that the scene's tile covers, to six digits."""
+    grid = Grid.of_aoi(aoi, scene.epsg)
+    file = scene.files["B02"]
+    x, y = grid.centres()
+    across = (x > file.left) & (x < file.left + file.shape[1] * file.pixel_m)
+    down = (y < file.top) & (y > file.top - file.shape[0] * file.pixel_m)
+    inside = grid.inside(aoi)
+    return round(float((inside & across[None, :] & down[:, None]).sum() / inside.sum()), 6)
+
+
+def _digest(request: Request, scenes: Iterable[Scene], model: RegisteredModel) -> str:
+    """SHA-256 of everything that decides the pixels."""
+    decisive = {
+        "aoi": [request.aoi.lon, request.aoi.lat, request.aoi.radius_m],
+        "season": str(request.season),
+        "scenes": sorted([s.collection, s.key, s.baseline, s.offset] for s in scenes),
+        "model": [model.reference, dict(model.checksums)],
+        "features": FINGERPRINT,
+        "min_acquisitions": request.min_acquisitions,
+    }
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+
+
+_ADAPTER = TypeAdapter(Plan)

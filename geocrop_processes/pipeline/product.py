@@ -1,0 +1,159 @@
+"""From stored blocks to a published product: rasters, style, figures, picture, STAC item."""
+
+import json
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import rasterio
+
+import geocrop_processes
+from geocrop_processes.errors import NothingClear
+from geocrop_processes.models.members import library_versions
+from geocrop_processes.pipeline.block import blocks_prefix, stored_results
+from geocrop_processes.pipeline.plan import Plan
+from geocrop_processes.publish.assets import KINDS, ProductAsset
+from geocrop_processes.publish.cog import write_class_map, write_confidence
+from geocrop_processes.publish.quicklook import write_quicklook
+from geocrop_processes.publish.record import LeftOutScene, MapRecord, SourceScene
+from geocrop_processes.publish.stac import build_item
+from geocrop_processes.publish.style import gdal_pam, qml
+from geocrop_processes.publish.summary import summarise
+from geocrop_processes.publish.tally import Tally
+from geocrop_processes.registry import RegisteredModel
+from geocrop_processes.storage import RESULTS, Storage
+
+ITEM = "item.json"
+"""The product's STAC item: written last, so that a product that has one is whole."""
+
+
+@dataclass(frozen=True)
+class Product:
+    """A published map."""
+
+    job_id: str
+    """The job."""
+    summary: dict[str, Any]
+    """Its figures, as in `summary.json`."""
+    paths: dict[str, str]
+    """Where each of its files is, by asset key; `item` is the STAC item."""
+    checksums: dict[str, str]
+    """The SHA-256 of each file, hexadecimal, by asset key."""
+
+
+def finish(planned: Plan, model: RegisteredModel, storage: Storage) -> Product:
+    """Assemble the product of stored blocks and remove them; the same blocks give the same rasters.
+
+    Raises:
+        NothingClear: no pixel has a class.
+        StorageUnavailable: a block's result is missing, or the product cannot be stored.
+    """
+    record = _record(planned, model, storage)
+    if not record.tally.mapped:
+        raise NothingClear(
+            f"None of the {record.tally.inside} pixels was seen clearly in at least 6 dekads of {planned.request.season}."
+        )
+    prefix = f"results/{planned.job_id}/"
+    with TemporaryDirectory() as folder:
+        assets = _write_files(Path(folder), record, planned, storage)
+        item = build_item(record, assets).to_dict(include_self_link=False, transform_hrefs=False)
+        for asset in assets:
+            name = asset.kind.file_name
+            storage.put_file(RESULTS, prefix + name, Path(folder) / name, asset.kind.media_type)
+    content = json.dumps(item, indent=1).encode()
+    storage.put(RESULTS, prefix + ITEM, content, "application/geo+json")
+    storage.delete(RESULTS, blocks_prefix(planned.job_id))
+    names = {asset.key: asset.kind.file_name for asset in assets} | {"item": ITEM}
+    return Product(
+        job_id=planned.job_id,
+        summary=summarise(record),
+        paths={key: storage.url(RESULTS, prefix + name) for key, name in names.items()},
+        checksums={asset.key: asset.sha256 for asset in assets},
+    )
+
+
+def _write_files(
+    folder: Path, record: MapRecord, planned: Plan, storage: Storage
+) -> list[ProductAsset]:
+    """Write every file of the product but its item into a folder."""
+    paths = {key: folder / kind.file_name for key, kind in KINDS.items()}
+    legend = record.card.legend
+    tags = {
+        "TITLE": f"Crop map {record.season}",
+        "MODEL": record.model,
+        "FEATURES": record.card.fingerprint,
+        "DIGEST": record.digest,
+        **({"NOTICE": record.notice} if record.notice else {}),
+    }
+    write_class_map(
+        paths["class-map"],
+        record.grid,
+        ((b, r.classes) for b, r in stored_results(planned, storage)),
+        legend,
+        tags,
+    )
+    write_confidence(
+        paths["confidence"],
+        record.grid,
+        ((b, r.confidence) for b, r in stored_results(planned, storage)),
+        tags,
+    )
+    paths["summary"].write_text(json.dumps(summarise(record), indent=1))
+    paths["style"].write_text(qml(legend))
+    paths["class-names"].write_text(gdal_pam(legend))
+    write_quicklook(paths["class-map"], record, paths["quicklook"])
+    return [ProductAsset.of_file(key, path) for key, path in paths.items() if path.exists()]
+
+
+def _record(planned: Plan, model: RegisteredModel, storage: Storage) -> MapRecord:
+    """Count the stored blocks, and gather what is known of the map."""
+    tally = Tally()
+    unreadable: dict[str, list[str]] = {}
+    for block, result in stored_results(planned, storage):
+        inside = planned.grid.window(block).inside(planned.request.aoi)
+        tally += Tally.of_block(result.classes, result.confidence, inside)
+        for scene in result.left_out:
+            unreadable.setdefault(scene.key, []).append(scene.reason)
+    left_out = [
+        *((scene.key, scene.reason) for scene in planned.left_out),
+        *(
+            (key, f"{why[0]} (in {len(why)} of {len(planned.blocks)} blocks)")
+            for key, why in unreadable.items()
+        ),
+    ]
+    count = len(planned.blocks)
+    return MapRecord(
+        job_id=planned.job_id,
+        aoi=planned.request.aoi,
+        season=planned.request.season,
+        grid=planned.grid,
+        card=model.card,
+        model_version=model.version,
+        member_checksums=model.checksums,
+        catalog_url=planned.request.catalog_url,
+        scenes=tuple(
+            SourceScene(s.key, s.collection, s.acquired, s.link)
+            for s in planned.scenes
+            if len(unreadable.get(s.key, ())) < count
+        ),
+        left_out=tuple(LeftOutScene(*scene) for scene in sorted(left_out)),
+        digest=planned.digest,
+        simulated=any(s.simulated for s in planned.scenes),
+        created=planned.created,
+        software=_software(),
+        tally=tally,
+    )
+
+
+def _software() -> dict[str, str]:
+    return {
+        "geocrop": geocrop_processes.__version__,
+        "gdal": rasterio.__gdal_version__,
+        "numpy": np.__version__,
+        "pyproj": version("pyproj"),
+        "rasterio": rasterio.__version__,
+        **library_versions(),
+    }
