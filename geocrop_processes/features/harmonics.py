@@ -19,7 +19,7 @@ ORDER = 2
 _PI = Decimal("3.1415926535897932384626433832795028841971693993751")
 _DIGITS = 50
 _TERMS = 80
-"""Terms of the power series: angles reach 9.2, whose 80th power is 1e-41 of 80!."""
+"""Terms of the power series: angles reach 9.2, and 9.2 ** 80 / 80! is below 1e-40."""
 
 type _Rows = list[list[Decimal]]
 

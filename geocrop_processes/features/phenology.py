@@ -1,6 +1,6 @@
 """When a season starts, peaks and ends, and how steeply: metrics of a smoothed series of NDVI.
 
-Thresholds are shares of the amplitude, as in TIMESAT (Jonsson & Eklundh 2004), each side from its own base.
+Thresholds are shares of the amplitude, as in TIMESAT (Jönsson & Eklundh 2004), each side from its own base.
 """
 
 from typing import NamedTuple
