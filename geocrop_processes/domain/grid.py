@@ -96,7 +96,7 @@ class Grid:
             anchor: (x, y) in metres of a corner of the lines along which it is cut; with the corner of
                 the scenes' own tile, blocks meet as few of the scenes' internal tiles as can be.
         """
-        rows = _cuts(self.height, size, (anchor[1] - self.top) // PIXEL_M)
+        rows = _cuts(self.height, size, (self.top - anchor[1]) // PIXEL_M)
         cols = _cuts(self.width, size, (anchor[0] - self.left) // PIXEL_M)
         for row, row_end in rows:
             for col, col_end in cols:

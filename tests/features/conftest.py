@@ -6,15 +6,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import settings
 
 type Cube = tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint8], list[dt.date]]
-
-# no example is remembered between runs: each run is the same, and nothing is written
-settings.register_profile(
-    "features", database=None, deadline=None, derandomize=True, max_examples=30
-)
-settings.load_profile("features")
 
 
 def random_cube(seed: int, steps: int, pixels: int) -> Cube:

@@ -1,0 +1,54 @@
+# Everything a developer does, one line each: `make` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# what is made while working stays in the checkout
+export TMPDIR := $(CURDIR)/.geocrop/tmp
+
+.PHONY: help demo classify check lint test test-all docs requirements clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+
+demo: $(READY) ## a simulated archive, a model, a map: from nothing, in minutes
+	@$(BIN)/geocrop demo
+
+check: lint ## what a commit must pass: lint, types, layers, fast tests
+	@$(BIN)/pytest -q -n 2 -m "not system and not slow"
+
+lint: $(READY) ## style, types, layers
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports --cache-dir .geocrop/cache/import-linter
+
+test: $(READY) ## every test that needs nothing but this checkout
+	@$(BIN)/pytest -n 2 --dist loadgroup -m "not system"
+
+test-all: lint ## every test, with those that need Debian packages (gdal-bin, python3-gdal), and the coverage
+	@$(BIN)/pytest -n 2 --dist loadgroup --cov --cov-report=term --cov-fail-under=90
+
+docs: $(READY) ## write the generated documents anew
+	@$(BIN)/python -m geocrop_processes.settings > docs/settings.md
+
+requirements: ## lock the versions of all dependencies, with hashes (needs uv)
+	@uv pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-header \
+		--extra dev pyproject.toml --output-file requirements.txt
+
+clean: ## remove everything that was made here
+	@rm -rf $(VENV) .geocrop build dist *.egg-info
+
+$(READY): requirements.txt pyproject.toml
+	@mkdir -p $(TMPDIR)
+	@python3 -c 'import sys; sys.exit(sys.version_info[:2] < (3, 12) and "GeoCrop needs Python 3.12 or newer; python3 is " + sys.version.split()[0])'
+	@if command -v uv > /dev/null; then \
+		uv venv --quiet --allow-existing $(VENV) && \
+		uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.txt && \
+		uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e . ; \
+	else \
+		python3 -m venv $(VENV) && \
+		$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt && \
+		$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
+	fi
+	@touch $@

@@ -1,0 +1,47 @@
+import json
+
+import pytest
+
+from geocrop_processes.domain.legend import CropClass, Legend
+from geocrop_processes.errors import UnusableModel
+
+MAIZE = CropClass(1, "maize", "#ffd300", 1101060000, cropland=True)
+WATER = CropClass(13, "water", "#419bdf")
+
+
+def test_a_legend_survives_json():
+    legend = Legend((MAIZE, WATER))
+    assert Legend.from_json(json.loads(json.dumps(legend.to_json()))) == legend
+
+
+def test_a_legend_knows_its_codes_names_and_colours():
+    legend = Legend((MAIZE, WATER))
+    assert legend.codes == (1, 13)
+    assert legend.name_of(13) == "water"
+    assert [c.rgb for c in legend] == [(255, 211, 0), (65, 155, 223)]
+    assert len(legend) == 2
+    with pytest.raises(KeyError):
+        legend.name_of(2)
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        ((), "codes"),
+        ((WATER, MAIZE), "ascending"),
+        ((MAIZE, CropClass(1, "corn", "#ffd300")), "unique codes"),
+        ((CropClass(0, "nothing", "#000000"),), r"1\.\.254"),
+        ((CropClass(255, "everything", "#000000"),), r"1\.\.254"),
+        ((MAIZE, CropClass(2, "maize", "#000000")), "unique class names"),
+        ((CropClass(1, "", "#000000"),), "class names"),
+        ((CropClass(1, "maize", "yellow"),), "'yellow', not '#rrggbb'"),
+    ],
+)
+def test_a_legend_that_could_not_be_drawn_or_told_apart_is_refused(classes, message):
+    with pytest.raises(UnusableModel, match=message):
+        Legend(classes)
+
+
+def test_a_class_with_unknown_members_is_refused():
+    with pytest.raises(UnusableModel, match="palette"):
+        Legend.from_json([{"code": 1, "name": "maize", "colour": "#ffd300", "palette": "viridis"}])

@@ -1,0 +1,34 @@
+from datetime import UTC, date, datetime
+
+import pytest
+
+from geocrop_processes.domain.season import Season
+from geocrop_processes.errors import InvalidSeason
+
+
+def test_season_2022_is_september_2022_to_may_2023_both_included():
+    assert Season(2022).interval == (
+        datetime(2022, 9, 1, tzinfo=UTC),
+        datetime(2023, 5, 31, 23, 59, 59, tzinfo=UTC),
+    )
+    assert str(Season(2022)) == "2022-09-01..2023-05-31"
+
+
+def test_an_as_of_date_ends_the_season_early():
+    assert Season(2022, date(2023, 1, 15)).end == date(2023, 1, 15)
+
+
+@pytest.mark.parametrize("day", [date(2022, 8, 31), date(2023, 6, 1)])
+def test_an_as_of_date_outside_the_season_is_refused(day):
+    with pytest.raises(InvalidSeason, match="lies outside season 2022, 2022-09-01 to 2023-05-31"):
+        Season(2022, day)
+
+
+def test_a_year_before_sentinel_2_has_no_imagery():
+    with pytest.raises(InvalidSeason, match="no imagery of season 2014"):
+        Season(2014)
+
+
+def test_a_season_begins_on_its_first_day():
+    assert Season(2022).has_begun(date(2022, 9, 1))
+    assert not Season(2022).has_begun(date(2022, 8, 31))
