@@ -1,0 +1,67 @@
+"""The files of a product: what they are called, what they hold, and their checksums."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+_COG = "image/tiff; application=geotiff; profile=cloud-optimized"
+
+
+@dataclass(frozen=True)
+class AssetKind:
+    """One of the files that a product can have."""
+
+    file_name: str
+    """Its name within the product's folder."""
+    media_type: str
+    """What it is, for programs."""
+    title: str
+    """What it is, for people."""
+    roles: tuple[str, ...]
+    """What it is for, in STAC's words."""
+
+
+KINDS: Mapping[str, AssetKind] = MappingProxyType(
+    {
+        "class-map": AssetKind("class-map.tif", _COG, "Crop classes", ("data",)),
+        "confidence": AssetKind("confidence.tif", _COG, "Confidence and clear views", ("data",)),
+        "probabilities": AssetKind("probabilities.tif", _COG, "Class probabilities", ("data",)),
+        "summary": AssetKind("summary.json", "application/json", "Figures", ("metadata",)),
+        "quicklook": AssetKind("quicklook.png", "image/png", "Picture", ("overview",)),
+        "style": AssetKind("class-map.qml", "application/xml", "QGIS style", ("style",)),
+        "class-names": AssetKind(
+            "class-map.tif.aux.xml", "application/xml", "Class names for GDAL", ("metadata",)
+        ),
+    }
+)
+"""All files of a product by the key of their asset, in the order in which an item lists them."""
+
+
+@dataclass(frozen=True)
+class ProductAsset:
+    """A file of a product as it was written."""
+
+    key: str
+    """One of `KINDS`."""
+    sha256: str
+    """Its SHA-256, hexadecimal."""
+    size: int
+    """Its bytes."""
+
+    @classmethod
+    def of_file(cls, key: str, path: Path) -> "ProductAsset":
+        """Read a written file's checksum and size."""
+        with path.open("rb") as file:
+            return cls(key, hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size)
+
+    @property
+    def kind(self) -> AssetKind:
+        """What it is; `KeyError` where no product has such a file."""
+        return KINDS[self.key]
+
+    @property
+    def multihash(self) -> str:
+        """The checksum as a multihash: 0x12 for SHA-256, 0x20 bytes long, then the bytes."""
+        return "1220" + self.sha256

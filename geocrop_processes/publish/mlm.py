@@ -1,0 +1,84 @@
+"""The model behind a map in the words of STAC's machine learning model extension (mlm 1.4.0)."""
+
+import re
+from typing import Any
+from urllib.parse import quote
+
+import pystac
+
+from geocrop_processes.publish.record import MapRecord
+
+_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_.\-\s]+[a-zA-Z0-9]")
+"""What the extension allows as a model's name."""
+_WRITERS = {
+    "ubj": "xgboost.Booster.save_model",
+    "txt": "lightgbm.Booster.save_model",
+    "cbm": "catboost.CatBoost.save_model",
+}
+"""What writes a member's native format, by the end of the file's name."""
+
+
+def model_properties(record: MapRecord, classes: list[dict[str, Any]]) -> dict[str, Any]:
+    """The item's properties.
+
+    Args:
+        record: what is known of the map.
+        classes: the legend as the classification extension's class objects.
+    """
+    card = record.card
+    name = card.name if _NAME.fullmatch(card.name) else f"model-{_plain(card.name)}-m"
+    return {
+        "mlm:name": name,
+        "mlm:architecture": "soft vote of gradient-boosted decision trees",
+        "mlm:framework": "XGBoost, LightGBM, CatBoost",
+        "mlm:tasks": ["classification"],
+        "mlm:input": [
+            {
+                "name": "season features of a pixel",
+                "description": f"{len(card.features)} columns, see geocrop:features; order {card.fingerprint}",
+                # columns of a table, no bands of an image
+                "bands": [],
+                "input": {
+                    "shape": [-1, len(card.features)],
+                    "dim_order": ["batch", "feature"],
+                    "data_type": "float32",
+                },
+            }
+        ],
+        "mlm:output": [
+            {
+                "name": "class probabilities",
+                "tasks": ["classification"],
+                "result": {
+                    "shape": [-1, len(card.legend)],
+                    "dim_order": ["batch", "class"],
+                    "data_type": "float64",
+                },
+                "classification:classes": classes,
+            }
+        ],
+        "mlm:hyperparameters": {"seed": card.seed},
+    }
+
+
+def model_assets(record: MapRecord) -> dict[str, pystac.Asset]:
+    """One asset per file of the model, by MLflow's address of a registered model; the extension wants them."""
+    base = f"models:/{quote(record.card.name)}/{quote(record.model_version)}"
+    assets = {}
+    for file_name, sha256 in sorted(record.member_checksums.items()):
+        stem, _, suffix = file_name.rpartition(".")
+        assets[f"model-{stem or suffix}"] = pystac.Asset(
+            href=f"{base}/{quote(file_name)}",
+            title=f"Member {file_name} of the model {record.model}",
+            media_type="application/octet-stream",
+            roles=["mlm:model"],
+            extra_fields={
+                "mlm:artifact_type": _WRITERS.get(suffix, "native"),
+                "file:checksum": f"1220{sha256}",
+            },
+        )
+    return assets
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^0-9A-Za-z]+", "-", name).strip("-")

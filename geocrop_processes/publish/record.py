@@ -1,0 +1,87 @@
+"""Everything that is known of one map when its pixels are written."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from geocrop_processes.domain.aoi import Aoi
+from geocrop_processes.domain.grid import Grid
+from geocrop_processes.domain.season import Season
+from geocrop_processes.models.card import ModelCard
+from geocrop_processes.publish.tally import Tally
+
+SIMULATED_NOTICE = (
+    "Simulated data: made from simulated imagery or with a model trained on it. "
+    "It says nothing about real fields."
+)
+"""What every product that is not wholly real says of itself."""
+
+
+@dataclass(frozen=True)
+class SourceScene:
+    """A scene that the map was made from."""
+
+    title: str
+    """The product's name, such as `S2A_36KTF_20230112_0_L2A`."""
+    collection: str
+    """The catalogue's collection."""
+    datetime: datetime
+    """The acquisition, UTC."""
+    href: str | None
+    """The address of its STAC item; None where the catalogue gives none."""
+
+
+@dataclass(frozen=True)
+class LeftOutScene:
+    """A scene that was found and not used."""
+
+    title: str
+    """The product's name."""
+    reason: str
+    """Why, in a phrase for people."""
+
+
+@dataclass(frozen=True)
+class MapRecord:
+    """Where a map comes from, how it was made, and what was counted on it."""
+
+    job_id: str
+    """The job; also the STAC item's id."""
+    aoi: Aoi
+    """The circle that was mapped."""
+    season: Season
+    """The season that was mapped."""
+    grid: Grid
+    """The pixels of all its rasters."""
+    card: ModelCard
+    """The model."""
+    model_version: str
+    """The model's version in the registry."""
+    member_checksums: Mapping[str, str]
+    """The SHA-256 of each of the model's files, hexadecimal, by name."""
+    catalog_url: str
+    """The STAC API that the scenes were found in."""
+    scenes: tuple[SourceScene, ...]
+    """Used, in the order of their dates."""
+    left_out: tuple[LeftOutScene, ...]
+    """Found and not used."""
+    digest: str
+    """The digest of the request: the same digest means the same pixels."""
+    simulated: bool
+    """Whether the imagery is simulated."""
+    created: datetime
+    """When the product was made, UTC."""
+    software: Mapping[str, str]
+    """Versions of what made it, by name."""
+    tally: Tally
+    """Counts of its pixels."""
+
+    @property
+    def notice(self) -> str | None:
+        """What must be said of a product whose imagery or model is simulated; None of a real one."""
+        return SIMULATED_NOTICE if self.simulated or self.card.simulated else None
+
+    @property
+    def model(self) -> str:
+        """The model as `name@version`."""
+        return f"{self.card.name}@{self.model_version}"
