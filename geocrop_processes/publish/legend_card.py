@@ -100,9 +100,7 @@ def _write(pen: _Pen, record: MapRecord, unmapped: str, pixels_per_metre: float)
     season, aoi, tally = record.season, record.aoi, record.tally
     pen.text(f"Crop map {season.year}/{(season.year + 1) % 100:02d}", _TITLE, _INK)
     pen.y += 2
-    north, east = ("N" if aoi.lat >= 0 else "S"), ("E" if aoi.lon >= 0 else "W")
-    place = f"{abs(aoi.lat):.4f}° {north}, {abs(aoi.lon):.4f}° {east}"
-    pen.text(f"{place}, radius {aoi.radius_m / 1000:g} km", _SMALL, _FAINT)
+    pen.text(f"{record.place}, radius {aoi.radius_m / 1000:g} km", _SMALL, _FAINT)
     pen.text(f"{season.start} to {season.end}", _SMALL, _FAINT)
     pen.rule()
     for line in _lines(record):

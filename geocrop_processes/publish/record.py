@@ -82,6 +82,13 @@ class MapRecord:
         return SIMULATED_NOTICE if self.simulated or self.card.simulated else None
 
     @property
+    def place(self) -> str:
+        """The centre for people, such as `17.36° S, 30.2° E`."""
+        lat, lon = self.aoi.lat, self.aoi.lon
+        north, east = "S" if lat < 0 else "N", "W" if lon < 0 else "E"
+        return f"{round(abs(lat), 5):g}° {north}, {round(abs(lon), 5):g}° {east}"
+
+    @property
     def model(self) -> str:
         """The model as `name@version`."""
         return f"{self.card.name}@{self.model_version}"

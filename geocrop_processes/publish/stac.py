@@ -87,7 +87,7 @@ def build_item(record: MapRecord, assets: Sequence[ProductAsset]) -> pystac.Item
 def _common(record: MapRecord) -> dict[str, Any]:
     season = record.season
     about = (
-        f"Crop types within {record.aoi.radius_m:g} m of {record.aoi.lon:g} E, {record.aoi.lat:g} N from "
+        f"Crop types within {record.aoi.radius_m:g} m of {record.place} from "
         f"{season.start} to {season.end}, from {len(record.scenes)} Sentinel-2 scenes by the model {record.model}."
     )
     return {

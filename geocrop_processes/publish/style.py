@@ -6,7 +6,7 @@ from geocrop_processes.domain.legend import NO_DATA, CropClass, Legend
 
 _QML_DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
 _QML_VERSION = "3.22.0"
-"""The oldest QGIS that reads what is written here; later versions, 4 included, read it as well."""
+"""Elements and attributes are those that QGIS has written since this version."""
 
 _INTEGER, _STRING = 0, 2
 """Types of a column of a GDAL attribute table (`GDALRATFieldType`)."""
@@ -28,9 +28,7 @@ def qml(legend: Legend) -> str:
 
     QGIS loads it by itself when it lies beside the raster under the same name.
     """
-    root = ET.Element(
-        "qgis", version=_QML_VERSION, styleCategories="Symbology", hasScaleBasedVisibilityFlag="0"
-    )
+    root = ET.Element("qgis", version=_QML_VERSION, styleCategories="Symbology")
     pipe = ET.SubElement(root, "pipe")
     renderer = ET.SubElement(
         pipe,
@@ -57,8 +55,8 @@ def qml(legend: Legend) -> str:
 def gdal_pam(legend: Legend) -> str:
     """A GDAL side file (`.tif.aux.xml`): category names and a raster attribute table of band 1.
 
-    GDAL 3.11 and later keep the table inside the TIFF; older ones, and category names in all of them,
-    live only in this file.
+    GDAL 3.12 and later read the table from inside the TIFF; older ones need this file, and so does every version
+    for category names, which QGIS takes as labels where it has no style.
     """
     root = ET.Element("PAMDataset")
     band = ET.SubElement(root, "PAMRasterBand", band="1")

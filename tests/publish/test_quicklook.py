@@ -124,12 +124,18 @@ def test_too_many_classes_are_summed_up_and_the_picture_stays_small(
     assert (0, 0, 16) not in shown
 
 
-def test_south_west_places_are_written_without_minus_signs(record: MapRecord) -> None:
-    west = replace(record, aoi=Aoi(-30.2, 17.36, 600.0))
-    east = replace(record, aoi=Aoi(30.2, 17.36, 600.0))
-    cards = [np.asarray(draw_card(r, "#d3d8de", 0.2)) for r in (west, east)]
-    assert cards[0].shape == cards[1].shape
-    assert (cards[0] != cards[1]).any()
+@pytest.mark.parametrize(
+    ("lon", "lat", "place"),
+    [
+        (30.2, -17.36, "17.36° S, 30.2° E"),
+        (-0.123456, 51.5, "51.5° N, 0.12346° W"),
+        (0.0, 0.0, "0° N, 0° E"),
+    ],
+)
+def test_a_place_is_written_without_minus_signs(
+    record: MapRecord, lon: float, lat: float, place: str
+) -> None:
+    assert replace(record, aoi=Aoi(lon, lat, 600.0)).place == place
 
 
 def test_a_bar_of_scale_is_drawn_at_any_scale(record: MapRecord) -> None:

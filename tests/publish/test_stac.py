@@ -187,7 +187,7 @@ def test_simulated_data_are_said_first(record: MapRecord, real_record: MapRecord
     assert simulated["geocrop:simulated"] is True
     assert simulated["description"].startswith(SIMULATED_NOTICE)
     assert real["geocrop:simulated"] is False
-    assert real["description"].startswith("Crop types within 600 m of 30.2 E, -17.36 N")
+    assert real["description"].startswith("Crop types within 600 m of 17.36° S, 30.2° E")
 
 
 def test_links_to_files_are_relative_so_that_a_product_can_be_moved(item: pystac.Item) -> None:
