@@ -1,7 +1,7 @@
 """A growing season: 2022 means 1 September 2022 to 31 May 2023, both included."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import MAXYEAR, UTC, date, datetime, time
 
 from geocrop_processes.errors import InvalidSeason
 
@@ -14,7 +14,7 @@ class Season:
     """The season that starts on 1 September of `year`.
 
     Raises:
-        InvalidSeason: the year lies before Sentinel-2, or `as_of` outside the season.
+        InvalidSeason: the year lies before Sentinel-2 or is no year, or `as_of` lies outside the season.
     """
 
     year: int
@@ -26,6 +26,10 @@ class Season:
         if self.year < FIRST_YEAR:
             raise InvalidSeason(
                 f"There is no imagery of season {self.year}: Sentinel-2 has delivered since {FIRST_YEAR}."
+            )
+        if self.year >= MAXYEAR:
+            raise InvalidSeason(
+                f"There is no season {self.year}: the calendar ends before it does."
             )
         if self.as_of is not None and not self.start <= self.as_of <= self.last_day:
             raise InvalidSeason(
