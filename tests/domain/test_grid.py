@@ -23,7 +23,7 @@ grids = st.builds(
     size=st.integers(1, 200),
     anchor=st.tuples(st.integers(0, 900_000), st.integers(0, 9_000_000)),
 )
-def test_blocks_cover_each_pixel_once(grid, size, anchor):
+def test_blocks_cover_each_pixel_once(grid: Grid, size: int, anchor: tuple[int, int]) -> None:
     seen = np.zeros(grid.shape, int)
     for block in grid.blocks(size, anchor):
         assert 1 <= block.height <= size
@@ -33,7 +33,7 @@ def test_blocks_cover_each_pixel_once(grid, size, anchor):
 
 
 @given(grid=grids, size=st.integers(1, 200))
-def test_blocks_are_cut_along_the_lines_of_the_anchor(grid, size):
+def test_blocks_are_cut_along_the_lines_of_the_anchor(grid: Grid, size: int) -> None:
     for block in grid.blocks(size, TILE):
         window = grid.window(block)
         if block.col:
@@ -42,7 +42,7 @@ def test_blocks_are_cut_along_the_lines_of_the_anchor(grid, size):
             assert (TILE[1] - window.top) % (size * PIXEL_M) == 0
 
 
-def test_the_grid_of_a_circle_is_aligned_and_as_small_as_can_be():
+def test_the_grid_of_a_circle_is_aligned_and_as_small_as_can_be() -> None:
     grid = Grid.of_aoi(AOI, 32735)
     x, y = AOI.centre(32735)
     left, bottom, right, top = grid.bounds
@@ -53,7 +53,7 @@ def test_the_grid_of_a_circle_is_aligned_and_as_small_as_can_be():
     assert 0 <= top - (y + 1500) < ALIGNMENT_M
 
 
-def test_a_window_shows_the_same_pixels():
+def test_a_window_shows_the_same_pixels() -> None:
     grid = Grid.of_aoi(AOI, 32735)
     inside = grid.inside(AOI)
     x, y = grid.centres()
@@ -65,13 +65,13 @@ def test_a_window_shows_the_same_pixels():
         assert (window.centres()[1] == y[rows]).all()
 
 
-def test_the_transform_takes_corners_to_bounds():
+def test_the_transform_takes_corners_to_bounds() -> None:
     grid = Grid(32735, 838_600, 8_079_300, 302, 300)
     assert grid.transform @ (0, 0) == (838_600, 8_079_300)
     assert grid.transform @ (302, 300) == (841_620, 8_076_300)
 
 
-def test_block_names_are_unique_and_sort_by_row():
+def test_block_names_are_unique_and_sort_by_row() -> None:
     blocks = list(Grid.of_aoi(AOI, 32735).blocks(64))
     names = [b.name for b in blocks]
     assert len(set(names)) == len(names)

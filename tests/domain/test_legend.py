@@ -9,12 +9,12 @@ MAIZE = CropClass(1, "maize", "#ffd300", 1101060000, cropland=True)
 WATER = CropClass(13, "water", "#419bdf")
 
 
-def test_a_legend_survives_json():
+def test_a_legend_survives_json() -> None:
     legend = Legend((MAIZE, WATER))
     assert Legend.from_json(json.loads(json.dumps(legend.to_json()))) == legend
 
 
-def test_a_legend_knows_its_codes_names_and_colours():
+def test_a_legend_knows_its_codes_names_and_colours() -> None:
     legend = Legend((MAIZE, WATER))
     assert legend.codes == (1, 13)
     assert legend.name_of(13) == "water"
@@ -37,11 +37,13 @@ def test_a_legend_knows_its_codes_names_and_colours():
         ((CropClass(1, "maize", "yellow"),), "'yellow', not '#rrggbb'"),
     ],
 )
-def test_a_legend_that_could_not_be_drawn_or_told_apart_is_refused(classes, message):
+def test_a_legend_that_could_not_be_drawn_or_told_apart_is_refused(
+    classes: tuple[CropClass, ...], message: str
+) -> None:
     with pytest.raises(UnusableModel, match=message):
         Legend(classes)
 
 
-def test_a_class_with_unknown_members_is_refused():
+def test_a_class_with_unknown_members_is_refused() -> None:
     with pytest.raises(UnusableModel, match="palette"):
         Legend.from_json([{"code": 1, "name": "maize", "colour": "#ffd300", "palette": "viridis"}])

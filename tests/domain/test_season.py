@@ -6,7 +6,7 @@ from geocrop_processes.domain.season import Season
 from geocrop_processes.errors import InvalidSeason
 
 
-def test_season_2022_is_september_2022_to_may_2023_both_included():
+def test_season_2022_is_september_2022_to_may_2023_both_included() -> None:
     assert Season(2022).interval == (
         datetime(2022, 9, 1, tzinfo=UTC),
         datetime(2023, 5, 31, 23, 59, 59, tzinfo=UTC),
@@ -14,21 +14,33 @@ def test_season_2022_is_september_2022_to_may_2023_both_included():
     assert str(Season(2022)) == "2022-09-01..2023-05-31"
 
 
-def test_an_as_of_date_ends_the_season_early():
+def test_an_as_of_date_ends_the_season_early() -> None:
     assert Season(2022, date(2023, 1, 15)).end == date(2023, 1, 15)
 
 
 @pytest.mark.parametrize("day", [date(2022, 8, 31), date(2023, 6, 1)])
-def test_an_as_of_date_outside_the_season_is_refused(day):
+def test_an_as_of_date_outside_the_season_is_refused(day: date) -> None:
     with pytest.raises(InvalidSeason, match="lies outside season 2022, 2022-09-01 to 2023-05-31"):
         Season(2022, day)
 
 
-def test_a_year_before_sentinel_2_has_no_imagery():
+def test_a_year_before_sentinel_2_has_no_imagery() -> None:
     with pytest.raises(InvalidSeason, match="no imagery of season 2014"):
         Season(2014)
 
 
-def test_a_season_begins_on_its_first_day():
+def test_a_season_begins_on_its_first_day() -> None:
     assert Season(2022).has_begun(date(2022, 9, 1))
     assert not Season(2022).has_begun(date(2022, 8, 31))
+
+
+@pytest.mark.parametrize("year", [9999, 20_222, 10**30])
+def test_a_year_beyond_the_calendar_is_no_season(year: int) -> None:
+    with pytest.raises(InvalidSeason, match=f"no season {year}"):
+        Season(year)
+
+
+def test_seasons_of_a_year_and_as_of_date_are_equal_and_immutable() -> None:
+    assert Season(2022, date(2023, 1, 15)) == Season(2022, date(2023, 1, 15))
+    with pytest.raises(AttributeError):
+        Season(2022).year = 2023  # type: ignore[misc]
