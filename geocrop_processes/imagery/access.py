@@ -60,7 +60,7 @@ class Access:
 _retried = retry(
     retry=retry_if_exception_type(SceneUnreadable),
     stop=stop_after_attempt(ATTEMPTS),
-    wait=wait_exponential_jitter(initial=0.2, max=5),
+    wait=wait_exponential_jitter(multiplier=0.2, max=5),
     reraise=True,
 )
 
