@@ -15,10 +15,8 @@ from geocrop_processes.errors import InvalidSetting
 from geocrop_processes.imagery.access import Access
 from geocrop_processes.imagery.catalog import Catalog
 from geocrop_processes.registry import Registry
+from geocrop_processes.simulation.demonstration import ARCHIVE, MODEL
 from geocrop_processes.storage import MODELS, Storage
-
-SIMULATION = "simulation"
-"""The catalogue's address that means the simulated archive, which is served while it is needed."""
 
 
 class _Section(BaseModel):
@@ -31,7 +29,7 @@ class CatalogSettings(_Section):
     url: str = Field(
         "https://explorer.digitalearth.africa/stac",
         description="Address of a STAC API with Sentinel-2 L2A in Digital Earth Africa's layouts, or "
-        f"`{SIMULATION}` for the simulated archive.",
+        f"`{ARCHIVE}` for the simulated archive, which is served while it is needed.",
     )
     collection: str = Field("s2_l2a", description="The collection: `s2_l2a` or `s2_l2a_c1`.")
     timeout_s: float = Field(30.0, gt=0, le=600, description="Seconds until a request is given up.")
@@ -83,7 +81,7 @@ class RegionSettings(_Section):
 class MapSettings(_Section):
     """How maps are made."""
 
-    model: str = Field("geocrop-demo", description="The model where none is asked for.")
+    model: str = Field(MODEL, description="The model where none is asked for.")
     max_radius_m: float = Field(
         25_000.0, ge=100, description="The largest radius of an AOI in metres."
     )
@@ -125,7 +123,9 @@ class Settings(BaseSettings):
             and name.removeprefix("GEOCROP_").split("__")[0].lower() not in cls.model_fields
         )
         if unknown:
-            raise InvalidSetting(f"There is no setting {unknown[0]}; docs/settings.md lists them all.")
+            raise InvalidSetting(
+                f"There is no setting {unknown[0]}; docs/settings.md lists them all."
+            )
         try:
             return cls()
         except ValidationError as error:

@@ -83,7 +83,7 @@ def build_archive(folder: Path, progress: Progress, extent: Extent = Extent()) -
         progress: is told the share that is done.
         extent: less than all of it, for tests.
     """
-    version = _version(extent)
+    version = simulator_version(extent)
     if is_current(folder, version):
         return
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -110,7 +110,7 @@ def is_current(folder: Path, version: str) -> bool:
         return False
 
 
-def _version(extent: Extent) -> str:
+def simulator_version(extent: Extent = Extent()) -> str:
     """A digest of the simulator's own source text and of the extent: an edit makes archives outdated."""
     digest = hashlib.sha256(repr(extent).encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):

@@ -136,6 +136,8 @@ def _properties(subject: Subject, scl: npt.NDArray[np.uint8]) -> dict[str, Any]:
         "sentinel:valid_cloud_cover": True,
         "cubedash:region_code": tile.name,
         "datetime": stamp,
+        # the one property that a real item has not: products read from it what they are
+        "geocrop:simulated": True,
     }
 
 

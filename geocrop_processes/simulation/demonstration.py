@@ -1,0 +1,162 @@
+"""From nothing to a map: an archive, a model trained on samples of other places, a map of a place it never saw.
+
+The figures show that every part works, and how well the map meets the simulator's truth. They say nothing
+about maps of real fields.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+
+from geocrop_processes.domain.grid import Grid
+from geocrop_processes.errors import UnknownModel, UnusableModel
+from geocrop_processes.features.order import FEATURE_ORDER_V1, FINGERPRINT
+from geocrop_processes.imagery.access import Access
+from geocrop_processes.imagery.catalog import Catalog
+from geocrop_processes.models.accuracy import Accuracy
+from geocrop_processes.models.card import ModelCard
+from geocrop_processes.models.ensemble import Ensemble
+from geocrop_processes.models.members import library_versions
+from geocrop_processes.pipeline.classify import classify
+from geocrop_processes.pipeline.plan import Request
+from geocrop_processes.pipeline.product import Product
+from geocrop_processes.registry import RegisteredModel, Registry
+from geocrop_processes.simulation.app import serve
+from geocrop_processes.simulation.archive import build_archive, simulator_version
+from geocrop_processes.simulation.demo import DEMO_AOI, DEMO_SEASON, truth
+from geocrop_processes.simulation.layout import S2_L2A
+from geocrop_processes.simulation.legend import LEGEND
+from geocrop_processes.simulation.samples import training_samples
+from geocrop_processes.storage import RESULTS, Storage
+
+Progress = Callable[[float, str], None]
+"""Told the share that is done, 0..1, and what is being done."""
+
+MODEL = "geocrop-demo"
+"""The name that the demo's model is registered under."""
+ARCHIVE = "simulation"
+"""The archive's folder within the data folder; as a catalogue's address it means that archive."""
+SEED = 1
+"""Of the training samples and of the training."""
+HOLDOUT_SEED = 2
+"""Of the samples that the model's accuracy is measured on: other landscapes, other weather."""
+PER_CLASS = 1000
+"""Training samples of each class, about."""
+HOLDOUT_PER_CLASS = 100
+"""Samples of each class that the accuracy is measured on, about."""
+THREADS = 2
+"""Blocks computed at once, and threads of the training; more would change the model's bytes."""
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """What was made and how it fared."""
+
+    product: Product
+    """The map."""
+    accuracy: Accuracy
+    """Its mapped pixels against the truth."""
+    seconds: float
+    """From the start to the figures."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The figures as JSON values, as in `demo.json`."""
+        figures = self.product.summary
+        return {
+            "checksum_sha256": self.product.checksums["class-map"],
+            "agreement": self.accuracy.overall,
+            "macro_f1": self.accuracy.macro_f1,
+            "f1": {LEGEND.name_of(code): score for code, score in self.accuracy.f1.items()},
+            "hectares": {row["name"]: row["hectares"] for row in figures["classes"]},
+            "scenes": {"used": figures["scenes_used"], "left_out": figures["scenes_left_out"]},
+            "model": figures["model"],
+            "notice": figures["notice"],
+            "seconds": round(self.seconds, 1),
+            "paths": self.product.paths,
+        }
+
+
+def demonstrate(
+    folder: Path, storage: Storage, registry: Registry, access: Access, progress: Progress
+) -> Demonstration:
+    """Build what is missing, map the demo's place, compare with the truth, write `demo.json`.
+
+    Args:
+        folder: the data folder: the archive is kept in it, and `demo.json` is written to it.
+        storage: where the product goes, to `results/demo/`.
+        registry: where the model is registered.
+        access: how scenes are read.
+        progress: told what is being done.
+    """
+    started = time.monotonic()
+    build_archive(folder / ARCHIVE, _part(progress, 0.0, 0.3))
+    model = demo_model(registry, _part(progress, 0.3, 0.8))
+    with serve(folder / ARCHIVE) as url:
+        product = classify(
+            "demo",
+            Request(DEMO_AOI, DEMO_SEASON, ARCHIVE, block_px=512, min_acquisitions=6),
+            model,
+            find=Catalog(url, S2_L2A.collection).find,
+            storage=storage,
+            access=access,
+            threads=THREADS,
+            progress=_part(progress, 0.8, 1.0),
+        )
+    result = Demonstration(product, compare(storage, product.job_id), time.monotonic() - started)
+    (folder / "demo.json").write_text(json.dumps(result.to_json(), indent=1))
+    return result
+
+
+def demo_model(registry: Registry, progress: Progress) -> RegisteredModel:
+    """The demo's ensemble: the registered one of this very simulator, else trained and registered."""
+    version = simulator_version()
+    try:
+        registered = registry.load(MODEL)
+    except (UnknownModel, UnusableModel):
+        registered = None
+    if registered and registered.card.software.get("simulator") == version:
+        return registered
+    samples = training_samples(SEED, PER_CLASS, _part(progress, 0.0, 0.3))
+    progress(0.3, "Training XGBoost, LightGBM and CatBoost")
+    ensemble = Ensemble.train(samples.features, samples.labels, seed=SEED, threads=THREADS)
+    holdout = training_samples(HOLDOUT_SEED, HOLDOUT_PER_CLASS, _part(progress, 0.9, 1.0))
+    accuracy = Accuracy.of(holdout.labels, ensemble.predict(holdout.features), LEGEND.codes)
+    counts = np.bincount(samples.labels, minlength=256)
+    card = ModelCard(
+        name=MODEL,
+        description="Demo model, trained on simulated samples of simulated places: for trying GeoCrop, not for real maps.",
+        legend=LEGEND,
+        features=FEATURE_ORDER_V1,
+        fingerprint=FINGERPRINT,
+        simulated=True,
+        seasons=tuple(sorted({int(year) for year in samples.seasons})),
+        samples={c.name: int(counts[c.code]) for c in LEGEND},
+        accuracy={"simulated_agreement": accuracy.overall, "simulated_macro_f1": accuracy.macro_f1},
+        software={**library_versions(), "simulator": version},
+        seed=SEED,
+    )
+    return registry.save(ensemble, card)
+
+
+def compare(storage: Storage, job_id: str) -> Accuracy:
+    """A published class map against the simulator's truth, over the pixels that have a class."""
+    content = storage.get(RESULTS, f"results/{job_id}/class-map.tif")
+    with rasterio.MemoryFile(content).open() as source:
+        classes = source.read(1)
+        corner = source.transform @ (0, 0)
+        grid = Grid(
+            source.crs.to_epsg(), round(corner[0]), round(corner[1]), source.width, source.height
+        )
+    mapped = classes != 0
+    return Accuracy.of(truth(grid)[mapped], classes[mapped], LEGEND.codes)
+
+
+def _part(progress: Progress, start: float, end: float) -> Progress:
+    """Progress of a part as progress of the whole."""
+    return lambda share, message: progress(start + share * (end - start), message)
