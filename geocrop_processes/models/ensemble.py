@@ -1,6 +1,6 @@
 """Soft vote: the mean of the members' probabilities."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ class Ensemble:
     """Members that were trained on the same classes.
 
     Raises:
-        UnusableModel: there is no member, or the codes are not ascending.
+        UnusableModel: there is no member, or the codes are fewer than two or not ascending.
     """
 
     codes: tuple[int, ...]
@@ -28,8 +28,7 @@ class Ensemble:
             raise UnusableModel(
                 f"An ensemble has members of {sorted(MEMBERS)}, not {sorted(self.members)}."
             )
-        if list(self.codes) != sorted(set(self.codes)):
-            raise UnusableModel(f"An ensemble's class codes ascend, unlike {self.codes}.")
+        _check_codes(self.codes)
 
     @classmethod
     def train(
@@ -42,8 +41,12 @@ class Ensemble:
             codes: (n,) class codes.
             seed: the same seed and threads on one CPU family give the same ensemble.
             threads: used by each fit.
+
+        Raises:
+            UnusableModel: there are fewer than two classes.
         """
         classes, labels = np.unique(codes, return_inverse=True)
+        _check_codes(classes.tolist())
         members = {
             name: kind.train(features, labels, seed=seed, threads=threads)
             for name, kind in MEMBERS.items()
@@ -76,3 +79,8 @@ class Ensemble:
     def decide(self, probabilities: Probabilities) -> npt.NDArray[np.uint8]:
         """The class codes, uint8 (n,), of probabilities (n, classes)."""
         return np.asarray(self.codes, np.uint8)[probabilities.argmax(axis=1)]
+
+
+def _check_codes(codes: Sequence[int]) -> None:
+    if len(codes) < 2 or list(codes) != sorted(set(codes)):
+        raise UnusableModel(f"An ensemble needs two ascending class codes or more, not {codes}.")

@@ -4,6 +4,7 @@ Each is held in its library's own booster and stored in its library's own format
 Those formats are data: reading one runs no code, which a pickle would.
 """
 
+import re
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -28,6 +29,9 @@ LEARNING_RATE = 0.1
 """Shrinkage of each round."""
 DEPTH = 6
 """Depth of trees; LightGBM's leaves are limited to match."""
+
+_WHOLE_LIGHTGBM = re.compile(r"tree\n.*\nend of trees\n.*\nend of parameters\n.*\n", re.DOTALL)
+"""A text that was not cut off: the library ends the whole process where a tree is incomplete."""
 
 
 class Member(ABC):
@@ -111,8 +115,9 @@ class XGBoost(Member):
         """See `Member.from_bytes`."""
         booster = xgboost.Booster()
         try:
-            booster.load_model(bytearray(content))
-        except xgboost.core.XGBoostError as error:
+            # the library ends the whole process on an empty buffer
+            booster.load_model(bytearray(content or b" "))
+        except (xgboost.core.XGBoostError, ValueError) as error:
             raise UnusableModel("The XGBoost member cannot be read as ubj.") from error
         return cls(booster)
 
@@ -158,8 +163,11 @@ class LightGBM(Member):
     def from_bytes(cls, content: bytes) -> Self:
         """See `Member.from_bytes`."""
         try:
-            return cls(lightgbm.Booster(model_str=content.decode()))
-        except (lightgbm.basic.LightGBMError, UnicodeDecodeError) as error:
+            text = content.decode()
+            if not _WHOLE_LIGHTGBM.fullmatch(text):
+                raise ValueError("the text does not begin and end as the format does")  # noqa: TRY301
+            return cls(lightgbm.Booster(model_str=text))
+        except (lightgbm.basic.LightGBMError, ValueError) as error:
             raise UnusableModel("The LightGBM member cannot be read as its text format.") from error
 
 
@@ -186,7 +194,11 @@ class CatBoost(Member):
             allow_writing_files=False,
             verbose=False,
         )
-        return cls(classifier.fit(features, labels))
+        classifier.fit(features, labels)
+        # the hour of training and a random name would make the bytes of equal forests differ
+        for entry in ("train_finish_time", "model_guid"):
+            classifier.get_metadata()[entry] = ""
+        return cls(classifier)
 
     def predict_proba(self, features: Features) -> Probabilities:
         """See `Member.predict_proba`."""
@@ -208,7 +220,7 @@ class CatBoost(Member):
         classifier = catboost.CatBoostClassifier()
         try:
             classifier.load_model(blob=content)
-        except catboost.CatBoostError as error:
+        except (catboost.CatBoostError, ValueError) as error:
             raise UnusableModel("The CatBoost member cannot be read as cbm.") from error
         return cls(classifier)
 
