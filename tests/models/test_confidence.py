@@ -1,0 +1,75 @@
+import numpy as np
+import numpy.typing as npt
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from scipy.stats import entropy
+
+from geocrop_processes.models.confidence import NO_DATA, SCALE, confidence, to_bytes
+
+votes = arrays(
+    np.float64,
+    array_shapes(min_dims=2, max_dims=2, min_side=2, max_side=12),
+    elements=st.floats(0, 1),
+).map(lambda a: (a + 1e-9) / (a + 1e-9).sum(axis=1, keepdims=True))
+
+
+@given(votes)
+def test_every_measure_lies_between_nothing_and_one(p: npt.NDArray[np.float64]) -> None:
+    measures = confidence(p)
+    assert measures.shape == (3, len(p))
+    assert (measures >= 0).all()
+    assert (measures <= 1 + 1e-12).all()
+
+
+@given(votes)
+def test_the_entropy_is_scipy_s_over_that_of_a_uniform_vote(p: npt.NDArray[np.float64]) -> None:
+    assert np.allclose(
+        confidence(p)[2], entropy(p, axis=1) / np.log(p.shape[1]), rtol=0, atol=1e-12
+    )
+
+
+@given(votes)
+def test_top_and_margin_are_those_of_the_two_best(p: npt.NDArray[np.float64]) -> None:
+    top, margin, _ = confidence(p)
+    assert np.array_equal(top, p.max(axis=1))
+    rest = p.copy()
+    rest[np.arange(len(p)), p.argmax(axis=1)] = -1
+    assert np.array_equal(margin, top - rest.max(axis=1))
+
+
+@given(votes, st.randoms(use_true_random=False))
+def test_the_order_of_the_classes_does_not_matter(
+    p: npt.NDArray[np.float64], random: np.random.Generator
+) -> None:
+    order = list(range(p.shape[1]))
+    random.shuffle(order)
+    assert np.allclose(confidence(p[:, order]), confidence(p), rtol=0, atol=1e-12)
+
+
+@given(st.integers(2, 20))
+def test_a_uniform_vote_is_undecided_and_a_unanimous_one_certain(classes: int) -> None:
+    uniform = confidence(np.full((1, classes), 1 / classes))[:, 0]
+    assert np.allclose(uniform, [1 / classes, 0, 1])
+    assert confidence(np.eye(1, classes))[:, 0].tolist() == [1, 1, 0]
+
+
+@given(arrays(np.float64, array_shapes(), elements=st.floats(0, 1)))
+def test_a_stored_value_is_within_half_a_step_and_never_no_data(
+    value: npt.NDArray[np.float64],
+) -> None:
+    stored = to_bytes(value)
+    assert stored.dtype == np.uint8
+    assert (np.abs(stored * SCALE - value) <= SCALE / 2 + 1e-12).all()
+    assert (stored != NO_DATA).all()
+
+
+def test_a_value_of_one_is_stored_as_200() -> None:
+    assert to_bytes(np.array([0.0, 0.5, 0.9974, 1.0])).tolist() == [0, 100, 199, 200]
+
+
+def test_a_vote_of_half_three_tenths_and_a_fifth() -> None:
+    top, margin, undecided = confidence(np.array([[0.5, 0.3, 0.2]]))[:, 0]
+    assert top == 0.5
+    assert margin == 0.2
+    assert round(float(undecided), 6) == 0.937231
