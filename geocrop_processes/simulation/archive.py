@@ -137,14 +137,15 @@ def _write_scenes(folder: Path, progress: Progress, extent: Extent) -> int:
             for acquisition in passes
             for view in views
         ]
+        scenes = 0
         try:
             for done, job in enumerate(as_completed(jobs), start=1):
-                job.result()
+                scenes += job.result()
                 progress(done / len(jobs), f"Simulated scene {done} of {len(jobs)}")
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    return len(jobs)
+    return scenes
 
 
 def _view(copy: int, tile: Tile, extent: Extent) -> _View:
@@ -160,9 +161,12 @@ def _clearest(passes: tuple[Acquisition, ...]) -> Acquisition:
     return max(whole, key=lambda a: (60 <= a.dos < 210, clear[a.number], -a.number))
 
 
-def _write_scene(folder: Path, view: _View, acquisition: Acquisition, wrong: str) -> None:
+def _write_scene(folder: Path, view: _View, acquisition: Acquisition, wrong: str) -> bool:
+    """Write a scene, unless its swath misses the window; whether there is one."""
     witness = demo_witness()
     scene = witness.scene(acquisition, view.sampling, view.plots, view.copy)
+    if not scene.scl.any():
+        return False
     target = folder / scene_folder(S2_L2A, view.tile, acquisition)
     target.mkdir(parents=True)
     for band, values in _rasters(scene, view.grid).items():
@@ -185,6 +189,7 @@ def _write_scene(folder: Path, view: _View, acquisition: Acquisition, wrong: str
     )
     document = item(subject, demo_landscape().place, scene.scl)
     (target / f"{name}.json").write_text(json.dumps(document, indent=1) + "\n")
+    return True
 
 
 def _rasters(scene: Scene, grid: Grid) -> dict[str, npt.NDArray[np.uint16] | npt.NDArray[np.uint8]]:

@@ -126,7 +126,10 @@ def _rings(geometry: Any) -> tuple[tuple[Point, ...], ...]:
 
 
 def _ring(points: Any) -> tuple[Point, ...]:
-    return tuple((float(p[0]), float(p[1])) for p in points)
+    ring = tuple((float(p[0]), float(p[1])) for p in points)
+    if not ring:
+        raise ValueError
+    return ring
 
 
 def _interval(value: Any) -> tuple[datetime, datetime]:

@@ -34,7 +34,7 @@ _SHADOW_PART = 0.1
 """Of all views that are not clear, those in shadow: they come on top of the clouds."""
 _LEAK, _COMMISSION = 0.04, 0.05
 """Shares of clear views with overlooked thin cloud, and of bright soil that is taken for cloud."""
-_OVERLOOKED = 0.2
+_OVERLOOKED = 0.14
 """Share of shadows that go unnoticed: so about 3 % of what counts as clear lies in shadow."""
 _CELL_M, _MARGIN_M = 60.0, 1800.0
 """Step of the lattice that clouds are drawn on, and how far it reaches beyond the place."""
