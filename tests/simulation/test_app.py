@@ -66,6 +66,7 @@ def test_collections_say_what_they_hold(url: str, items: Items) -> None:
     catalog = pystac_client.Client.open(url)
     (listed,) = catalog.get_collections()
     collection = catalog.get_collection("s2_l2a")
+    assert collection is not None
     assert listed.to_dict()["extent"] == collection.to_dict()["extent"]
     (box,) = collection.extent.spatial.bboxes
     assert box[0] <= DEMO_AOI.lon <= box[2]
