@@ -11,10 +11,12 @@ The buckets and their layouts are a contract between all parts of a deployment:
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
-import boto3
 from boto3.exceptions import Boto3Error
+from boto3.session import Session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -28,6 +30,16 @@ MODELS, BASELINES, RESULTS, DATASETS = (
 )
 """The buckets."""
 
+_CONFIG = Config(
+    signature_version="s3v4",
+    connect_timeout=10,
+    read_timeout=60,
+    retries={"max_attempts": 4, "mode": "standard"},
+    # servers other than AWS's do not know the newer checksums
+    request_checksum_calculation="when_required",
+    response_checksum_validation="when_required",
+)
+
 
 class Storage:
     """The object store of a deployment.
@@ -39,7 +51,9 @@ class Storage:
         region: the S3 region.
 
     Raises:
-        InvalidSetting: the root has another scheme.
+        InvalidSetting: the root has another scheme, or the endpoint is no address.
+
+    Keys are relative, of parts joined by `/`; one that climbs or has an empty part is a `ValueError`.
     """
 
     def __init__(
@@ -51,20 +65,18 @@ class Storage:
                 raise InvalidSetting(
                     f"The storage root {root!r} names a bucket: the buckets' names are fixed, 's3://' is enough."
                 )
-            self._s3 = boto3.client(
-                "s3",
-                endpoint_url=endpoint,
-                region_name=region or "us-east-1",
-                config=Config(
-                    signature_version="s3v4",
-                    connect_timeout=10,
-                    read_timeout=60,
-                    retries={"max_attempts": 4, "mode": "standard"},
-                    # servers other than AWS's do not know the newer checksums
-                    request_checksum_calculation="when_required",
-                    response_checksum_validation="when_required",
-                ),
-            )
+            try:
+                # a session of its own: the module's shared one is not safe among threads
+                self._s3 = Session().client(
+                    "s3",
+                    endpoint_url=endpoint,
+                    region_name=region or "us-east-1",
+                    config=_CONFIG,
+                )
+            except ValueError as error:
+                raise InvalidSetting(
+                    f"The storage endpoint {endpoint!r} is no address such as 'http://localhost:9000'."
+                ) from error
         elif "://" in root:
             raise InvalidSetting(f"The storage root must be a folder or 's3://', not {root!r}.")
         else:
@@ -72,29 +84,23 @@ class Storage:
 
     def put_file(self, bucket: str, key: str, path: Path, media_type: str) -> None:
         """Store a file's content; a reader sees the old object or the whole new one, never a part."""
+        _check_key(key)
         if self._folder is None:
             with _translated(f"write {bucket}/{key}"):
                 self._s3.upload_file(str(path), bucket, key, ExtraArgs={"ContentType": media_type})
             return
-        target = self._path(bucket, key)
-        with _translated(f"write {target}"):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            partial = target.with_name(f".{target.name}.partial")
+        with _replacing(self._folder / bucket / key) as partial:
             shutil.copyfile(path, partial)
-            partial.replace(target)
 
     def put(self, bucket: str, key: str, content: bytes, media_type: str) -> None:
         """Store bytes; a reader sees the old object or the whole new one, never a part."""
+        _check_key(key)
         if self._folder is None:
             with _translated(f"write {bucket}/{key}"):
                 self._s3.put_object(Bucket=bucket, Key=key, Body=content, ContentType=media_type)
             return
-        target = self._path(bucket, key)
-        with _translated(f"write {target}"):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            partial = target.with_name(f".{target.name}.partial")
+        with _replacing(self._folder / bucket / key) as partial:
             partial.write_bytes(content)
-            partial.replace(target)
 
     def get(self, bucket: str, key: str) -> bytes:
         """An object's content.
@@ -102,43 +108,49 @@ class Storage:
         Raises:
             StorageUnavailable: there is no such object, or the store does not answer.
         """
+        _check_key(key)
         if self._folder is None:
             with _translated(f"read {bucket}/{key}"):
                 return bytes(self._s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-        path = self._path(bucket, key)
+        path = self._folder / bucket / key
         with _translated(f"read {path}"):
             return path.read_bytes()
 
     def list(self, bucket: str, prefix: str) -> list[str]:
-        """The keys of a bucket that start with a prefix, sorted."""
-        if self._folder is None:
-            with _translated(f"list {bucket}/{prefix}"):
+        """The keys of a bucket that start with a prefix, sorted; none is fine.
+
+        Raises:
+            StorageUnavailable: there is no such bucket, or the store does not answer.
+        """
+        _check_key(f"{prefix}*")
+        with _translated(f"list {bucket}/{prefix}"):
+            if self._folder is None:
                 pages = self._s3.get_paginator("list_objects_v2").paginate(
                     Bucket=bucket, Prefix=prefix
                 )
                 return sorted(o["Key"] for page in pages for o in page.get("Contents", []))
-        root = self._folder / bucket
-        start = root / prefix.rpartition("/")[0]
-        keys = (p.relative_to(root).as_posix() for p in start.rglob("*") if p.is_file())
-        return sorted(k for k in keys if k.startswith(prefix) and not k.endswith(".partial"))
+            root = self._folder / bucket
+            root.stat()
+            start = root / prefix.rpartition("/")[0]
+            keys = (p.relative_to(root).as_posix() for p in start.rglob("*") if p.is_file())
+            return sorted(k for k in keys if k.startswith(prefix) and not k.endswith(_PARTIAL))
 
     def delete(self, bucket: str, prefix: str) -> None:
         """Remove every object whose key starts with a prefix; none is fine."""
         for key in self.list(bucket, prefix):
-            if self._folder is None:
-                with _translated(f"delete {bucket}/{key}"):
+            with _translated(f"delete {bucket}/{key}"):
+                if self._folder is None:
                     self._s3.delete_object(Bucket=bucket, Key=key)
-            else:
-                path = self._path(bucket, key)
-                path.unlink(missing_ok=True)
-                if not any(path.parent.iterdir()):
-                    path.parent.rmdir()
+                else:
+                    _remove(self._folder / bucket, key)
 
     def url(self, bucket: str, key: str = "") -> str:
-        """Where GDAL, MLflow and people find an object: a path, or `s3://bucket/key`."""
+        """Where GDAL, MLflow and people find an object or a bucket: a path, or `s3://bucket/key`."""
+        if key:
+            _check_key(key)
         if self._folder is None:
             return f"s3://{bucket}/{key}".rstrip("/")
-        return str(self._path(bucket, key))
+        return str(self._folder / bucket / key)
 
     def ensure_buckets(self) -> None:
         """Make the buckets that do not exist yet."""
@@ -153,14 +165,51 @@ class Storage:
                 except ClientError as error:
                     if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
                         raise
-                    self._s3.create_bucket(Bucket=bucket)
+                    self._create(bucket)
 
-    def _path(self, bucket: str, key: str) -> Path:
-        parts = PurePosixPath(key).parts
-        if ".." in parts or key.startswith("/"):
-            raise ValueError(f"An object's key is relative and never climbs: {key!r}.")
-        assert self._folder is not None  # noqa: S101 - only the folder side calls this
-        return self._folder.joinpath(bucket, *parts)
+    def _create(self, bucket: str) -> None:
+        region = self._s3.meta.region_name
+        if region == "us-east-1":
+            self._s3.create_bucket(Bucket=bucket)
+        else:
+            # S3 makes buckets elsewhere only if the place is said twice
+            place: Any = {"LocationConstraint": region}
+            self._s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=place)
+
+
+_PARTIAL = ".partial"
+"""Ends the names of files that are being written."""
+
+
+def _check_key(key: str) -> None:
+    if "\0" in key or any(part in {"", ".", ".."} for part in key.split("/")):
+        raise ValueError(
+            f"An object's key is relative, never climbs and has no empty part: {key!r}."
+        )
+
+
+@contextmanager
+def _replacing(target: Path) -> Iterator[Path]:
+    """A file beside the target, of this writer alone, that takes its place once it is whole."""
+    partial = target.with_name(f".{uuid4().hex}{_PARTIAL}")
+    with _translated(f"write {target}"):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield partial
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def _remove(root: Path, key: str) -> None:
+    """Remove a file, and the folders below the bucket that are empty then."""
+    path = root / key
+    path.unlink(missing_ok=True)
+    for folder in path.relative_to(root).parents[:-1]:
+        try:
+            (root / folder).rmdir()
+        except OSError:
+            return
 
 
 @contextmanager
@@ -168,4 +217,5 @@ def _translated(action: str) -> Iterator[None]:
     try:
         yield
     except (Boto3Error, BotoCoreError, ClientError, OSError) as error:
-        raise StorageUnavailable(f"The storage cannot {action}: {error}.") from error
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise StorageUnavailable(f"The storage cannot {action}: {reason}.") from error
