@@ -14,7 +14,8 @@
     ├── Unavailable               a part that we depend on does not answer; later may help; exit code 1
     │   ├── CatalogUnavailable    the STAC API
     │   ├── SceneUnreadable       one scene's pixels
-    │   └── StorageUnavailable    the object store
+    │   ├── StorageUnavailable    the object store
+    │   └── RegistryUnavailable   the model registry
     └── Inconsistent              parts that do not belong together; exit code 1
         ├── UnusableScene         a STAC item that lacks what a scene needs
         └── UnusableModel         a model whose files, features or legend do not fit
@@ -82,6 +83,10 @@ class SceneUnreadable(Unavailable):
 
 class StorageUnavailable(Unavailable):
     """The object store does not answer or refuses."""
+
+
+class RegistryUnavailable(Unavailable):
+    """The model registry does not answer or refuses."""
 
 
 class Inconsistent(GeoCropError):

@@ -8,21 +8,26 @@ unpickled: a pickle runs whatever code its author wrote.
 import hashlib
 import json
 import os
+import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 # MLflow reports its use to its makers unless told not to, and reads this once, on import
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
+# its own number of retries keeps whoever waits for a dead server waiting for minutes
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
 
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 from mlflow.entities.model_registry import ModelVersion
+from mlflow.entities.model_registry import RegisteredModel as MlflowModel
 from mlflow.exceptions import MlflowException
 
-from geocrop_processes.errors import UnknownModel, UnusableModel
+from geocrop_processes.errors import RegistryUnavailable, UnknownModel, UnusableModel
 from geocrop_processes.models.card import ModelCard
 from geocrop_processes.models.ensemble import Ensemble
 from geocrop_processes.models.members import MEMBERS
@@ -32,6 +37,8 @@ EXPERIMENT = "geocrop"
 PRODUCTION = "production"
 """The alias of the version that a bare name means."""
 
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_VERSION = re.compile(r"[0-9]{1,9}")
 _NOT_FOUND = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 
 
@@ -94,7 +101,8 @@ class Registry:
         """Register a new version and point the alias to it.
 
         Raises:
-            UnusableModel: the card's legend is not that of the ensemble.
+            UnusableModel: the card's legend is not that of the ensemble, or its name cannot be asked for.
+            RegistryUnavailable: the registry does not answer or refuses.
         """
         _check(ensemble, card)
         files = {f"{n}.{MEMBERS[n].suffix}": m.to_bytes() for n, m in ensemble.members.items()}
@@ -103,13 +111,14 @@ class Registry:
         files["checksums.json"] = json.dumps(
             {**checksums, "card.json": hashlib.sha256(files["card.json"]).hexdigest()}
         ).encode()
-        run_id, source = self._store(files, card)
-        if not self._client.search_registered_models(f"name = '{card.name}'"):
-            self._client.create_registered_model(card.name)
-        entry = self._client.create_model_version(
-            card.name, source, run_id, description=card.description
-        )
-        self._client.set_registered_model_alias(card.name, alias, entry.version)
+        with _translated(f"save {card.name!r}"):
+            run_id, source = self._store(files, card)
+            if not self._client.search_registered_models(f"name = '{card.name}'"):
+                self._client.create_registered_model(card.name)
+            entry = self._client.create_model_version(
+                card.name, source, run_id, description=card.description
+            )
+            self._client.set_registered_model_alias(card.name, alias, entry.version)
         return RegisteredModel(card, str(entry.version), checksums, ensemble)
 
     def load(self, reference: str) -> RegisteredModel:
@@ -118,6 +127,7 @@ class Registry:
         Raises:
             UnknownModel: nothing of that name, version or alias is registered; those that are, are named.
             UnusableModel: a file is missing, was changed, or cannot be read.
+            RegistryUnavailable: the registry does not answer.
         """
         entry = self._find(reference)
         with tempfile.TemporaryDirectory() as folder:
@@ -136,14 +146,26 @@ class Registry:
     def list(self) -> list[ModelEntry]:
         """Every registered version, by name, the newest first."""
         entries = []
-        for model in self._client.search_registered_models():
-            versions = self._client.search_model_versions(f"name = '{model.name}'")
-            for v in sorted(versions, key=lambda v: -int(v.version)):
-                aliases = tuple(
-                    sorted(a for a, at in model.aliases.items() if str(at) == str(v.version))
-                )
-                entries.append(ModelEntry(model.name, str(v.version), aliases, v.description or ""))
+        with _translated("list its models"):
+            for model in self._models():
+                versions = self._client.search_model_versions(f"name = '{model.name}'")
+                for v in sorted(versions, key=lambda v: -int(v.version)):
+                    aliases = tuple(
+                        sorted(a for a, at in model.aliases.items() if str(at) == str(v.version))
+                    )
+                    entries.append(
+                        ModelEntry(model.name, str(v.version), aliases, v.description or "")
+                    )
         return sorted(entries, key=lambda e: e.name)
+
+    def _models(self) -> Iterator[MlflowModel]:
+        token: str | None = None
+        while True:
+            page = self._client.search_registered_models(page_token=token)
+            yield from page
+            token = page.token
+            if not token:
+                return
 
     def _store(self, files: Mapping[str, bytes], card: ModelCard) -> tuple[str, str]:
         experiment = self._client.get_experiment_by_name(EXPERIMENT)
@@ -167,12 +189,12 @@ class Registry:
     def _find(self, reference: str) -> ModelVersion:
         name, _, at = reference.partition("@")
         try:
-            if at.isdecimal():
+            if _VERSION.fullmatch(at):
                 return self._client.get_model_version(name, at)
             return self._client.get_model_version_by_alias(name, at or PRODUCTION)
         except MlflowException as error:
             if error.error_code not in _NOT_FOUND:
-                raise
+                raise _unavailable(f"find {reference!r}", error) from error
             known = ", ".join(e.reference for e in self.list()) or "none yet"
             raise UnknownModel(
                 f"There is no model {reference!r}; registered are: {known}."
@@ -189,11 +211,13 @@ def _open(files: Mapping[str, bytes], version: str, reference: str) -> Registere
                     f"The file {name} of model {reference!r} was changed: its checksum is wrong."
                 )
         card = ModelCard.from_json(json.loads(files["card.json"]))
+        del checksums["card.json"]
     except KeyError as error:
         raise UnusableModel(f"Model {reference!r} lacks the file {error}.") from error
-    except ValueError as error:
-        raise UnusableModel(f"The card or checksums of model {reference!r} are no JSON.") from error
-    del checksums["card.json"]
+    except (AttributeError, ValueError) as error:
+        raise UnusableModel(
+            f"The card or checksums of model {reference!r} are no JSON object."
+        ) from error
     members = {}
     for name in checksums:
         kind = name.partition(".")[0]
@@ -206,7 +230,24 @@ def _open(files: Mapping[str, bytes], version: str, reference: str) -> Registere
     return RegisteredModel(card, version, checksums, ensemble)
 
 
+@contextmanager
+def _translated(action: str) -> Iterator[None]:
+    try:
+        yield
+    except MlflowException as error:
+        raise _unavailable(action, error) from error
+
+
+def _unavailable(action: str, error: MlflowException) -> RegistryUnavailable:
+    reason = " ".join(str(error).split())[:300].rstrip(".")
+    return RegistryUnavailable(f"The model registry cannot {action}: {reason}.")
+
+
 def _check(ensemble: Ensemble, card: ModelCard) -> None:
+    if not _NAME.fullmatch(card.name):
+        raise UnusableModel(
+            f"A model's name has letters, digits, '-', '_' and '.' only, unlike {card.name!r}."
+        )
     if ensemble.codes != card.legend.codes:
         raise UnusableModel(
             f"The ensemble votes on the classes {ensemble.codes}, the legend of {card.name!r} names {card.legend.codes}."
