@@ -1,13 +1,17 @@
 """What a deployment can set: environment variables `GEOCROP_*`, read once, frozen, passed down as values.
 
-Nested names are joined by two underscores: `GEOCROP_CATALOG__URL`.
+Nested names are joined by two underscores: `GEOCROP_CATALOG__URL`. `python -m geocrop_processes.settings`
+prints docs/settings.md.
 """
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from geocrop_processes.domain.aoi import Region
@@ -20,7 +24,7 @@ from geocrop_processes.storage import MODELS, Storage
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class CatalogSettings(_Section):
@@ -96,7 +100,11 @@ class Settings(BaseSettings):
     """Every setting of a deployment."""
 
     model_config = SettingsConfigDict(
-        env_prefix="GEOCROP_", env_nested_delimiter="__", frozen=True, extra="forbid"
+        env_prefix="GEOCROP_",
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="forbid",
     )
 
     data: Path = Field(
@@ -116,11 +124,11 @@ class Settings(BaseSettings):
         Raises:
             InvalidSetting: a value is unusable, or a variable's name unknown; the first is named.
         """
+        known = {name for _, name, _ in variables()}
         unknown = sorted(
             name
             for name in os.environ
-            if name.startswith("GEOCROP_")
-            and name.removeprefix("GEOCROP_").split("__")[0].lower() not in cls.model_fields
+            if name.upper().startswith("GEOCROP_") and name.upper() not in known
         )
         if unknown:
             raise InvalidSetting(
@@ -158,3 +166,50 @@ class Settings(BaseSettings):
     def service_region(self) -> Region:
         """The region as a domain value."""
         return Region(**self.region.model_dump())
+
+
+def variables() -> Iterator[tuple[type[BaseModel], str, FieldInfo]]:
+    """Every variable: the section that it belongs to, its name, its field."""
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.default, _Section):
+            section = type(field.default)
+            for inner, inner_field in section.model_fields.items():
+                yield section, f"GEOCROP_{name}__{inner}".upper(), inner_field
+        else:
+            yield Settings, f"GEOCROP_{name}".upper(), field
+
+
+def _page() -> Iterator[str]:
+    """The lines of docs/settings.md."""
+    yield "# Settings"
+    yield ""
+    yield "Environment variables, read when a command starts. A name that is not listed here, or a value that"
+    yield "cannot be used, is refused; an empty value counts as none. This page is generated: `make docs`."
+    last: type[BaseModel] | None = None
+    for section, name, field in variables():
+        if section is not last:
+            title = "General" if section is Settings else str(section.__doc__).rstrip(".")
+            yield from ("", f"## {title}", "")
+            yield "| Variable | Type | Default | Meaning |"
+            yield "|---|---|---|---|"
+            last = section
+        default = "" if field.default is None else f"`{field.default}`"
+        yield f"| `{name}` | {_kind(field)} | {default} | {field.description} |"
+
+
+def _kind(field: FieldInfo) -> str:
+    """The type and bounds of a variable in words for people."""
+    words = {Path: "folder", int: "whole number", float: "number"}
+    signs = {"gt": "above ", "ge": "at least ", "le": "at most "}
+    bounds = [
+        f"{sign}{getattr(bound, attribute):g}"
+        for bound in field.metadata
+        for attribute, sign in signs.items()
+        if hasattr(bound, attribute)
+    ]
+    kinds = [word for kind, word in words.items() if kind is field.annotation] or ["text"]
+    return ", ".join([*kinds, *bounds])
+
+
+if __name__ == "__main__":
+    sys.stdout.writelines(f"{line}\n" for line in _page())
