@@ -1,0 +1,243 @@
+"""The whole, on the simulated archive: a place and a season that the demo's model was never trained on."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from rio_cogeo.cogeo import cog_validate
+from sklearn.ensemble import RandomForestClassifier
+
+from geocrop_processes.domain.aoi import Aoi
+from geocrop_processes.domain.season import Season
+from geocrop_processes.features import bands
+from geocrop_processes.features.compute import compute
+from geocrop_processes.imagery.access import Access
+from geocrop_processes.imagery.catalog import Catalog, Found
+from geocrop_processes.imagery.cube import read_cube
+from geocrop_processes.imagery.scene import OFFSET
+from geocrop_processes.models.accuracy import Accuracy
+from geocrop_processes.pipeline import plan as planning
+from geocrop_processes.pipeline.classify import classify
+from geocrop_processes.pipeline.plan import Find, Request
+from geocrop_processes.pipeline.product import Product
+from geocrop_processes.registry import RegisteredModel, Registry
+from geocrop_processes.simulation import (
+    DEMO_AOI,
+    DEMO_SEASON,
+    LEGEND,
+    serve,
+    training_samples,
+    truth,
+)
+from geocrop_processes.simulation.demonstration import (
+    ARCHIVE,
+    PER_CLASS,
+    SEED,
+    Demonstration,
+    compare,
+    demo_model,
+    demonstrate,
+)
+from geocrop_processes.storage import MODELS, RESULTS, Storage
+
+ROOT = Path(__file__).parents[2]
+SMALL = Aoi(30.2, -17.36, 500)
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
+
+
+@dataclass(frozen=True)
+class Demo:
+    """The demonstration as `geocrop demo` makes it, and what more maps are made with."""
+
+    made: Demonstration
+    again: Demonstration
+    folder: Path
+    storage: Storage
+    model: RegisteredModel
+    find: Find
+
+    def map(self, name: str, aoi: Aoi, block_px: int = 512, find: Find | None = None) -> Product:
+        return classify(
+            name,
+            Request(aoi, DEMO_SEASON, ARCHIVE, block_px, min_acquisitions=6),
+            self.model,
+            find=find or self.find,
+            storage=self.storage,
+            access=Access(),
+            threads=2,
+        )
+
+    def rasters(self, product: Product) -> list[bytes]:
+        prefix = f"results/{product.job_id}/"
+        return [
+            self.storage.get(RESULTS, prefix + name) for name in ("class-map.tif", "confidence.tif")
+        ]
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """What is in the checkout's data folder is used again; what is missing there is made, as by `make demo`."""
+    folder = ROOT / ".geocrop"
+    kept = Storage(str(folder / "storage"))
+    kept.ensure_buckets()
+    registry = Registry(f"sqlite:///{folder / 'mlflow.db'}", kept.url(MODELS))
+    storage = Storage(str(tmp_path_factory.mktemp("maps")))
+    storage.ensure_buckets()
+
+    def silent(_share: float, _message: str) -> None:
+        pass
+
+    made = demonstrate(folder, storage, registry, Access(), silent)
+    again = demonstrate(folder, storage, registry, Access(), silent)
+    with serve(folder / ARCHIVE) as url:
+        model = demo_model(registry, silent)
+        yield Demo(made, again, folder, storage, model, Catalog(url, "s2_l2a").find)
+
+
+@pytest.fixture(scope="session")
+def forest(demo: Demo) -> Accuracy:
+    """A random forest that was trained on the very samples, over the very pixels."""
+    samples = training_samples(SEED, PER_CLASS, lambda _share, _message: None)
+    forest = RandomForestClassifier(200, n_jobs=2, random_state=0).fit(
+        samples.features, samples.labels
+    )
+    planned = planning.plan(
+        "forest",
+        datetime(2026, 1, 1, tzinfo=UTC),
+        Request(DEMO_AOI, DEMO_SEASON, ARCHIVE, 512, min_acquisitions=6),
+        demo.model,
+        demo.find,
+        Access(),
+    )
+    inside = planned.grid.inside(DEMO_AOI)
+    cube, _ = read_cube(planned.acquisitions, planned.grid, inside, Access())
+    pixels = cube.values[:, :, inside]
+    days = [a.day for a in planned.acquisitions]
+    features = compute(pixels[:, :-1], pixels[:, -1].astype(np.uint8), days).values.T
+    seen = np.isfinite(features).all(axis=1)
+    return Accuracy.of(
+        truth(planned.grid)[inside][seen], forest.predict(features[seen]), LEGEND.codes
+    )
+
+
+def test_every_class_covers_at_least_a_hundredth_of_the_place(demo: Demo) -> None:
+    counts = demo.made.accuracy.matrix.sum(axis=1)
+    assert (counts / counts.sum() >= 0.01).all()
+
+
+def test_the_map_meets_the_truth_well_but_not_too_well(demo: Demo) -> None:
+    assert 0.75 <= demo.made.accuracy.overall <= 0.95
+    assert demo.made.accuracy.macro_f1 >= 0.60
+
+
+def test_the_ensemble_is_no_worse_than_a_random_forest_on_the_same_samples(
+    demo: Demo, forest: Accuracy, record_property: Callable[[str, object], None]
+) -> None:
+    ours = demo.made.accuracy
+    record_property("ensemble", [ours.overall, ours.macro_f1, ours.f1])
+    record_property("forest", [forest.overall, forest.macro_f1, forest.f1])
+    print(f"agreement: ensemble {ours.overall:.4f}, random forest {forest.overall:.4f}")  # noqa: T201
+    print(f"macro-F1: ensemble {ours.macro_f1:.4f}, random forest {forest.macro_f1:.4f}")  # noqa: T201
+    for c in LEGEND:
+        print(f"F1 of {c.name}: {ours.f1[c.code]:.3f}, {forest.f1[c.code]:.3f}")  # noqa: T201
+    assert ours.overall >= forest.overall - 0.01
+    assert ours.macro_f1 >= forest.macro_f1 - 0.01
+
+
+def test_a_wrong_offset_costs_a_tenth_of_the_agreement(
+    demo: Demo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrongly(aoi: Aoi, season: Season) -> Found:
+        return Found(tuple(replace(s, offset=OFFSET) for s in demo.find(aoi, season).scenes), ())
+
+    # the check in the plan would leave every one of them out
+    monkeypatch.setattr(planning, "screen", lambda scenes, _access: (tuple(scenes), ()))
+    product = demo.map("wrong-offset", DEMO_AOI, find=wrongly)
+    assert compare(demo.storage, product.job_id).overall <= demo.made.accuracy.overall - 0.10
+
+
+def test_the_check_of_offsets_leaves_every_wrongly_flagged_scene_out(demo: Demo) -> None:
+    (left_out,) = (
+        s for s in demo.made.product.summary["scenes_left_out"] if "offset" in s["reason"]
+    )
+    flags = {
+        document["properties"]["title"]: document["properties"]["sentinel:boa_offset_applied"]
+        for path in (demo.folder / ARCHIVE).rglob("*_L2A.json")
+        for document in [json.loads(path.read_text())]
+    }
+    assert [title for title, applied in flags.items() if not applied] == [left_out["title"]]
+
+
+def test_without_the_cloud_mask_a_twentieth_of_the_agreement_is_lost(
+    demo: Demo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bands, "_IS_CLEAR", np.arange(256) > 0)
+    product = demo.map("no-mask", DEMO_AOI)
+    assert compare(demo.storage, product.job_id).overall <= demo.made.accuracy.overall - 0.05
+
+
+@pytest.fixture(scope="session")
+def whole(demo: Demo) -> list[bytes]:
+    return demo.rasters(demo.map("whole", SMALL, 4096))
+
+
+@pytest.mark.parametrize("block_px", [64, 100, 512])
+def test_blocks_of_any_size_give_the_bytes_of_the_map_at_once(
+    block_px: int, demo: Demo, whole: list[bytes]
+) -> None:
+    assert demo.rasters(demo.map(f"blocks-{block_px}", SMALL, block_px)) == whole
+
+
+def test_shuffled_scenes_give_the_same_bytes(demo: Demo, whole: list[bytes]) -> None:
+    def shuffled(aoi: Aoi, season: Season) -> Found:
+        scenes = demo.find(aoi, season).scenes
+        return Found(
+            tuple(scenes[i] for i in np.random.default_rng(0).permutation(len(scenes))), ()
+        )
+
+    assert demo.rasters(demo.map("shuffled", SMALL, 100, shuffled)) == whole
+
+
+def test_a_second_demonstration_gives_the_same_checksum(demo: Demo) -> None:
+    assert demo.again.product.checksums["class-map"] == demo.made.product.checksums["class-map"]
+    assert demo.again.product.checksums["confidence"] == demo.made.product.checksums["confidence"]
+
+
+def test_the_figures_are_written_for_scripts(demo: Demo) -> None:
+    figures = json.loads((demo.folder / "demo.json").read_text())
+    assert figures["checksum_sha256"] == demo.again.product.checksums["class-map"]
+    assert figures["agreement"] == demo.again.accuracy.overall
+    assert figures["macro_f1"] == demo.again.accuracy.macro_f1
+    assert set(figures["hectares"]) == {c.name for c in LEGEND}
+    assert all(Path(path).is_file() for path in figures["paths"].values())
+    assert figures["seconds"] > 0
+    assert "imulated" in figures["notice"]
+
+
+def test_an_acquisition_of_two_zones_is_one_observation(demo: Demo) -> None:
+    used = demo.made.product.summary["scenes_used"]
+    moments = [title.split("_")[2] for title in used]
+    tiles = {title.split("_")[5] for title in used}
+    assert tiles >= {"T35KRA"}
+    with rasterio.open(demo.made.product.paths["class-map"]) as source:
+        assert source.crs.to_epsg() == 32735, "the tiles tie, and 35KRA comes before 36KTF"
+    assert len(set(moments)) > 80
+
+
+def test_every_raster_is_a_valid_cog(demo: Demo) -> None:
+    for key in ("class-map", "confidence"):
+        valid, errors, warnings = cog_validate(demo.made.product.paths[key], strict=True)
+        assert (valid, errors, warnings) == (True, [], [])
+
+
+def test_the_item_says_that_all_is_simulated(demo: Demo) -> None:
+    item = json.loads(Path(demo.made.product.paths["item"]).read_text())
+    assert item["properties"]["geocrop:simulated"] is True
+    assert "imulated" in item["properties"]["description"]
+    assert demo.model.card.simulated
