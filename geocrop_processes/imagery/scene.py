@@ -129,8 +129,10 @@ def parse_item(item: Mapping[str, Any]) -> Scene:
     Raises:
         UnusableScene: the collection is unknown, or something that a scene needs is missing.
     """
-    properties = item["properties"]
-    key = str(properties.get("title") or item["id"])
+    key = item_key(item)
+    properties = item.get("properties")
+    if not isinstance(properties, Mapping):
+        raise UnusableScene(f"Scene {key} lacks 'properties'.")
     layout = LAYOUTS.get(str(item.get("collection")))
     if layout is None:
         raise UnusableScene(
@@ -160,8 +162,15 @@ def parse_item(item: Mapping[str, Any]) -> Scene:
         )
     except KeyError as error:
         raise UnusableScene(f"Scene {key} lacks {error}.") from error
-    except (TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError) as error:
         raise UnusableScene(f"Scene {key} cannot be read: {error}.") from error
+
+
+def item_key(item: Mapping[str, Any]) -> str:
+    """What an item is called: the product's name (its title), or its id."""
+    properties = item.get("properties")
+    title = properties.get("title") if isinstance(properties, Mapping) else None
+    return str(title or item.get("id") or "without a name")
 
 
 def _offset(layout: Layout, applied: bool | None, baseline: str) -> int:  # noqa: FBT001 - a STAC property
@@ -210,6 +219,6 @@ def _file(item: Mapping[str, Any], name: str) -> BandFile:
     transform = asset.get("proj:transform") or item["properties"]["proj:transform"]
     height, width = asset.get("proj:shape") or item["properties"]["proj:shape"]
     pixel_x, shear_x, left, shear_y, pixel_y, top = (float(v) for v in transform[:6])
-    if shear_x or shear_y or pixel_x != -pixel_y:
+    if shear_x or shear_y or pixel_x != -pixel_y or not pixel_x > 0:
         raise ValueError(f"the pixels of {name} are not square and north-up")
     return BandFile(str(asset["href"]), pixel_x, left, top, (int(height), int(width)))
