@@ -5,6 +5,7 @@ Exit codes: 0 done; 1 no map can be made, one sentence says why; 2 the request m
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -218,8 +219,11 @@ def _print_product(product: Product) -> None:
         f"{len(figures['scenes_used'])} scenes used, {len(figures['scenes_left_out'])} left out; "
         f"{figures['unmapped_hectares']:,.1f} ha without a class"
     )
-    for scene in figures["scenes_left_out"]:
-        out.print(f"  {scene['title']}: {escape(scene['reason'])}", highlight=False)
+    reasons = Counter(scene["reason"] for scene in figures["scenes_left_out"])
+    titles = {scene["reason"]: scene["title"] for scene in figures["scenes_left_out"]}
+    for reason, count in reasons.items():
+        which = titles[reason] if count == 1 else f"{count} scenes"
+        out.print(f"  {which}: {escape(reason)}", highlight=False)
     for key, path in product.paths.items():
         out.print(f"{key:<12} {escape(path)}", highlight=False, soft_wrap=True)
 

@@ -35,6 +35,18 @@ class Acquisition:
     """In the order in which they fill a pixel: the grid's own CRS first, then by time and name."""
 
 
+@dataclass(frozen=True)
+class Observed:
+    """What was read of some acquisitions."""
+
+    cube: xr.DataArray
+    """uint16 (time, band, y, x): bands `BANDS` harmonised (offset applied, 0 = no data), then SCL."""
+    used: tuple[str, ...]
+    """Keys of the scenes that gave at least one pixel, in order."""
+    left_out: tuple[LeftOut, ...]
+    """Scenes that could not be read."""
+
+
 def acquisitions(scenes: Iterable[Scene], epsg: int, lon: float) -> list[Acquisition]:
     """Group scenes into acquisitions, by day and platform, whatever order they come in.
 
@@ -56,7 +68,7 @@ def acquisitions(scenes: Iterable[Scene], epsg: int, lon: float) -> list[Acquisi
 
 def read_cube(
     observed: Sequence[Acquisition], grid: Grid, inside: npt.NDArray[np.bool_], access: Access
-) -> tuple[xr.DataArray, tuple[LeftOut, ...]]:
+) -> Observed:
     """Read every acquisition on a grid.
 
     Args:
@@ -64,16 +76,12 @@ def read_cube(
         grid: of the block.
         inside: (height, width), the pixels that matter: bands are read only where one of them is clear.
         access: how files are opened.
-
-    Returns:
-        The cube, uint16 (time, band, y, x), bands `BANDS` harmonised (offset applied, 0 = no data), then
-        SCL; and the scenes that could not be read.
     """
     with ThreadPoolExecutor(access.threads) as pool:
         read = list(pool.map(lambda a: _read_acquisition(a, grid, inside, access), observed))
     x, y = grid.centres()
     cube = xr.DataArray(
-        np.stack([pixels for pixels, _ in read])
+        np.stack([pixels for pixels, _, _ in read])
         if read
         else np.zeros((0, len(FILES), *grid.shape), np.uint16),
         dims=("time", "band", "y", "x"),
@@ -85,15 +93,22 @@ def read_cube(
         },
         attrs={"crs": f"EPSG:{grid.epsg}"},
     )
-    return cube, tuple(left for _, unreadable in read for left in unreadable)
+    return Observed(
+        cube,
+        tuple(key for _, used, _ in read for key in used),
+        tuple(scene for _, _, unreadable in read for scene in unreadable),
+    )
 
 
 def _read_acquisition(
     observed: Acquisition, grid: Grid, inside: npt.NDArray[np.bool_], access: Access
-) -> tuple[npt.NDArray[np.uint16], list[LeftOut]]:
-    """One time step (band, y, x): each pixel comes from the first scene that has it, SCL != 0."""
+) -> tuple[npt.NDArray[np.uint16], list[str], list[LeftOut]]:
+    """One time step (band, y, x): each pixel comes from the first scene that has it, SCL != 0.
+
+    And the keys of the scenes that gave pixels, and those that could not be read.
+    """
     pixels = np.zeros((len(FILES), *grid.shape), np.uint16)
-    unreadable = []
+    used, unreadable = [], []
     lacking = inside.copy()
     with access.environment():
         for scene in observed.scenes:
@@ -105,9 +120,11 @@ def _read_acquisition(
                 unreadable.append(LeftOut(scene.key, str(error)))
                 continue
             taken = lacking & (part[-1] != 0)
+            if taken.any():
+                used.append(scene.key)
             pixels[:, taken] = part[:, taken]
             lacking &= ~taken
-    return pixels, unreadable
+    return pixels, used, unreadable
 
 
 def _read_scene(scene: Scene, grid: Grid, wanted: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint16]:

@@ -30,6 +30,8 @@ class BlockResult:
     """(height, width), 0 = no data."""
     confidence: npt.NDArray[np.uint8]
     """(5, height, width): top, margin, entropy, n_valid, max_gap_days; 255 = no data."""
+    used: tuple[str, ...]
+    """Keys of the scenes that gave pixels here."""
     left_out: tuple[LeftOut, ...]
     """Scenes that could not be read here."""
 
@@ -41,6 +43,7 @@ class BlockResult:
             buffer,
             classes=self.classes,
             confidence=self.confidence,
+            used=np.array(self.used, str),
             left_out=scenes,
             allow_pickle=False,
         )
@@ -51,7 +54,8 @@ class BlockResult:
         """The inverse of `to_bytes`."""
         with np.load(BytesIO(content), allow_pickle=False) as arrays:
             scenes = tuple(LeftOut(str(key), str(reason)) for key, reason in arrays["left_out"])
-            return cls(arrays["classes"], arrays["confidence"], scenes)
+            used = tuple(str(key) for key in arrays["used"])
+            return cls(arrays["classes"], arrays["confidence"], used, scenes)
 
 
 def map_block(
@@ -74,13 +78,13 @@ def compute_block(planned: Plan, block: Block, ensemble: Ensemble, access: Acces
     classes = np.full(grid.shape, NO_DATA, np.uint8)
     layers = np.full((5, *grid.shape), confidence.NO_DATA, np.uint8)
     if not inside.any():
-        return BlockResult(classes, layers, ())
+        return BlockResult(classes, layers, (), ())
     observed = planned.acquisitions
-    cube, left_out = read_cube(observed, grid, inside, access)
-    unreadable = {scene.key for scene in left_out}
+    read = read_cube(observed, grid, inside, access)
+    unreadable = {scene.key for scene in read.left_out}
     readable = [a for a in observed if not unreadable.issuperset(s.key for s in a.scenes)]
-    check_enough(len(readable), planned.request.min_acquisitions, left_out)
-    pixels = cube.values[:, :, inside]
+    check_enough(len(readable), planned.request.min_acquisitions, read.left_out)
+    pixels = read.cube.values[:, :, inside]
     features = compute(pixels[:, :-1], pixels[:, -1].astype(np.uint8), [a.day for a in observed])
     seen = np.isfinite(features.values).all(axis=0)
     probabilities = ensemble.predict_proba(np.ascontiguousarray(features.values[:, seen].T))
@@ -92,7 +96,7 @@ def compute_block(planned: Plan, block: Block, ensemble: Ensemble, access: Acces
     voted[5] = np.minimum(features.max_gap_days, _MAX_DAYS)
     classes[inside] = voted[0]
     layers[:, inside] = voted[1:]
-    return BlockResult(classes, layers, left_out)
+    return BlockResult(classes, layers, read.used, read.left_out)
 
 
 def stored_results(planned: Plan, storage: Storage) -> Iterator[tuple[Block, BlockResult]]:

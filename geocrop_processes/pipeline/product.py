@@ -26,6 +26,8 @@ from geocrop_processes.publish.tally import Tally
 from geocrop_processes.registry import RegisteredModel
 from geocrop_processes.storage import RESULTS, Storage
 
+_NOT_NEEDED = "No pixel of the place was taken from it: it shows none, or another copy of its acquisition has them all."
+
 ITEM = "item.json"
 """The product's STAC item: written last, so that a product that has one is whole."""
 
@@ -111,20 +113,22 @@ def _write_files(
 def _record(planned: Plan, model: RegisteredModel, storage: Storage) -> MapRecord:
     """Count the stored blocks, and gather what is known of the map."""
     tally = Tally()
+    used: set[str] = set()
     unreadable: dict[str, list[str]] = {}
     for block, result in stored_results(planned, storage):
         inside = planned.grid.window(block).inside(planned.request.aoi)
         tally += Tally.of_block(result.classes, result.confidence, inside)
+        used.update(result.used)
         for scene in result.left_out:
             unreadable.setdefault(scene.key, []).append(scene.reason)
-    left_out = [
-        *((scene.key, scene.reason) for scene in planned.left_out),
-        *(
-            (key, f"{why[0]} (in {len(why)} of {len(planned.blocks)} blocks)")
-            for key, why in unreadable.items()
-        ),
-    ]
-    count = len(planned.blocks)
+    blocks = len(planned.blocks)
+    left_out = {scene.key: scene.reason for scene in planned.left_out}
+    left_out |= {
+        key: f"{why[0]} (in {len(why)} of {blocks} blocks)" for key, why in unreadable.items()
+    }
+    left_out |= {
+        s.key: _NOT_NEEDED for s in planned.scenes if s.key not in used and s.key not in unreadable
+    }
     return MapRecord(
         job_id=planned.job_id,
         aoi=planned.request.aoi,
@@ -137,9 +141,9 @@ def _record(planned: Plan, model: RegisteredModel, storage: Storage) -> MapRecor
         scenes=tuple(
             SourceScene(s.key, s.collection, s.acquired, s.link)
             for s in planned.scenes
-            if len(unreadable.get(s.key, ())) < count
+            if s.key in used
         ),
-        left_out=tuple(LeftOutScene(*scene) for scene in sorted(left_out)),
+        left_out=tuple(LeftOutScene(*scene) for scene in sorted(left_out.items())),
         digest=planned.digest,
         simulated=any(s.simulated for s in planned.scenes),
         created=planned.created,
