@@ -1,12 +1,13 @@
 """How scenes' files are opened: tuned GDAL, unsigned S3, time-outs, retries."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import rasterio
+from rasterio.env import hasenv, setenv
 from rasterio.errors import RasterioError
 from rasterio.session import AWSSession
 from rasterio.windows import Window
@@ -44,8 +45,8 @@ class Access:
             "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".tif",
             "GDAL_INGESTED_BYTES_AT_OPEN": 32768,
             "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
-            "GDAL_HTTP_TIMEOUT": round(self.timeout_s),
-            "GDAL_HTTP_CONNECTTIMEOUT": round(self.timeout_s),
+            "GDAL_HTTP_TIMEOUT": self.timeout_s,
+            "GDAL_HTTP_CONNECTTIMEOUT": self.timeout_s,
             "GDAL_HTTP_MAX_RETRY": ATTEMPTS - 1,
             "GDAL_HTTP_RETRY_DELAY": 0.5,
         }
@@ -101,4 +102,22 @@ def _open(file: BandFile) -> Iterator[rasterio.DatasetReader]:
                 )
             yield source
     except (RasterioError, OSError) as error:
-        raise SceneUnreadable(f"{file.href} cannot be read: {error}") from error
+        _forget(file)
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise SceneUnreadable(f"{file.href} cannot be read: {reason}.") from error
+
+
+def _forget(file: BandFile) -> None:
+    """Make GDAL forget what it has of a file.
+
+    It keeps the bytes that it fetched for as long as the process lives, those of an answer that broke off
+    too: another try would read the same. Closing a file that must not be cached drops them.
+    """
+    if "://" not in file.href or not hasenv():
+        return
+    setenv(CPL_VSIL_CURL_NON_CACHED="/vsicurl/:/vsis3/")
+    try:
+        with suppress(RasterioError, OSError):
+            rasterio.open(file.href).close()
+    finally:
+        setenv(CPL_VSIL_CURL_NON_CACHED="")
