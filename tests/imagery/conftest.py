@@ -3,12 +3,22 @@
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pytest
+import rasterio
+from rasterio.transform import from_origin
+from tenacity import wait_none
 from werkzeug import Request, Response
 from werkzeug.serving import make_server
+
+from geocrop_processes.imagery.access import read_overview, read_window
+from geocrop_processes.imagery.scene import BandFile, Scene
 
 Handler = Callable[[Request], Response]
 
@@ -180,3 +190,91 @@ def answer(values: Any) -> Response:
 @pytest.fixture
 def stac_api() -> type[StacApi]:
     return StacApi
+
+
+LEFT, TOP = 838_600, 8_079_300
+"""The corner of the small tile of zone 35, beside the seam to zone 36 (longitude 30)."""
+SIDE = 120
+"""Its side in pixels of 10 m."""
+_20M = ("B05", "B06", "B07", "B8A", "B11", "B12", "SCL")
+_10M = ("B02", "B03", "B04", "B08")
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """What is written as one scene."""
+
+    epsg: int
+    left: int
+    top: int
+    bands: Mapping[str, npt.NDArray[np.uint16]]
+    """By name: (SIDE, SIDE) at 10 m, (SIDE / 2, SIDE / 2) at 20 m."""
+
+
+def random_pixels(
+    seed: int, epsg: int = 32735, left: int = LEFT, top: int = TOP, side: int = SIDE
+) -> Pixels:
+    """Random digital numbers and scene classes, a tenth of them no data."""
+    random = np.random.default_rng(seed)
+    bands: dict[str, npt.NDArray[np.uint16]] = {}
+    for band in (*_10M, *_20M):
+        n = side if band in _10M else side // 2
+        bands[band] = random.integers(1, 9000, (n, n)).astype(np.uint16)
+    bands["SCL"] = random.choice(
+        np.array([0, 3, 4, 4, 5, 6, 8, 9, 11], np.uint16), bands["SCL"].shape
+    )
+    return Pixels(epsg, left, top, bands)
+
+
+@pytest.fixture(name="random_pixels", scope="session")
+def random_pixels_fixture() -> Callable[..., Pixels]:
+    return random_pixels
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Scene]:
+    """Write pixels to files and give the scene of them."""
+
+    def _write(pixels: Pixels, key: str = "scene", **changes: Any) -> Scene:
+        files = {}
+        for band, values in pixels.bands.items():
+            path = tmp_path / f"{key}-{band}.tif"
+            side = 10 if band in _10M else 20
+            with rasterio.open(
+                path,
+                "w",
+                driver="GTiff",
+                count=1,
+                height=values.shape[0],
+                width=values.shape[1],
+                dtype="uint8" if band == "SCL" else "uint16",
+                crs=pixels.epsg,
+                transform=from_origin(pixels.left, pixels.top, side, side),
+                tiled=True,
+                blockxsize=32,
+                blockysize=32,
+                compress="deflate",
+            ) as target:
+                target.write(values, 1)
+            files[band] = BandFile(str(path), side, pixels.left, pixels.top, values.shape)
+        scene = Scene(
+            key=key,
+            collection="s2_l2a",
+            acquired=datetime(2022, 10, 15, 7, 55, tzinfo=UTC),
+            platform="sentinel-2a",
+            tile="35KRA",
+            epsg=pixels.epsg,
+            offset=0,
+            baseline="04.00",
+            files=files,
+        )
+        return replace(scene, **changes)
+
+    return _write
+
+
+@pytest.fixture
+def _no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tries follow each other at once."""
+    for read in (read_window, read_overview):
+        monkeypatch.setattr(read.retry, "wait", wait_none())
