@@ -24,10 +24,10 @@ lint: $(READY) ## style, types, layers
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports --cache-dir .geocrop/cache/import-linter
 
 test: $(READY) ## every test that needs nothing but this checkout
-	@$(BIN)/pytest -n 2 --dist loadgroup -m "not system"
+	@$(BIN)/pytest -n 2 --dist loadfile -m "not system"
 
 test-all: lint ## every test, with those that need Debian packages (gdal-bin, python3-gdal), and the coverage
-	@$(BIN)/pytest -n 2 --dist loadgroup --cov --cov-report=term --cov-fail-under=90
+	@$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term --cov-fail-under=90
 
 docs: $(READY) ## write the generated documents anew
 	@$(BIN)/python -m geocrop_processes.settings > docs/settings.md

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 from uuid import uuid4
 
 import typer
@@ -17,6 +17,7 @@ from rich import progress as bars
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from typer.exceptions import TyperException
 
 from geocrop_processes.domain.aoi import Aoi
 from geocrop_processes.domain.season import Season
@@ -162,10 +163,19 @@ def models(*, as_json: AsJson = False) -> None:
 def main() -> None:
     """Run a command; what went wrong becomes one sentence and an exit code."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False) or 0)
+    except typer.Abort:
+        sys.exit(130)
+    except TyperException as error:
+        _fail(error.format_message(), error.exit_code)
     except GeoCropError as error:
-        err.print(f"[red]Error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-        sys.exit(2 if isinstance(error, InvalidRequest) else 1)
+        _fail(str(error), 2 if isinstance(error, InvalidRequest) else 1)
+
+
+def _fail(sentence: str, code: int) -> NoReturn:
+    if sentence:  # a command without arguments has printed its help
+        err.print(f"[red]Error:[/] {escape(sentence)}", highlight=False, soft_wrap=True)
+    sys.exit(code)
 
 
 def _season(year: int, as_of: datetime | None) -> Season:
@@ -239,3 +249,7 @@ def _print_demonstration(made: Demonstration) -> None:
 
 def _print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
