@@ -20,6 +20,9 @@ DARKEST_WITH_OFFSET = 1000
 DARKEST_WITHOUT_OFFSET = 700
 """It is below this where they do not (measured on real tiles of both collections). B12 is no test: dry soil is
 bright there."""
+DARKEST_OF_CLOUD = 3000
+"""It is above this where all that SCL calls clear is overlooked cloud (measured on real cubes, 3945 and 14901 where
+one pixel in twenty was called clear): that says nothing of the offset, and the item is believed."""
 ENOUGH_PIXELS = 100
 """With fewer clear overview pixels a percentile says nothing, and the item is believed."""
 
@@ -56,7 +59,7 @@ def _objection(scene: Scene, access: Access) -> str | None:
             f"Its item says that pixels carry the offset of +1000, but its darkest blue is {darkest:.0f}, "
             f"not about {DARKEST_WITH_OFFSET} or more."
         )
-    if not scene.offset and darkest >= DARKEST_WITH_OFFSET:
+    if not scene.offset and DARKEST_WITH_OFFSET <= darkest < DARKEST_OF_CLOUD:
         return (
             f"Its item says that the offset of +1000 was taken off its pixels, but its darkest blue is "
             f"{darkest:.0f}, not below {DARKEST_WITHOUT_OFFSET}."

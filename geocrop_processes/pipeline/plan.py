@@ -161,7 +161,8 @@ def _coverage(scene: Scene, aoi: Aoi) -> float:
 def _digest(request: Request, scenes: Iterable[Scene], model: RegisteredModel) -> str:
     """SHA-256 of everything that decides the pixels."""
     decisive = {
-        "aoi": [request.aoi.lon, request.aoi.lat, request.aoi.radius_m],
+        # 1500 and 1500.0 are the same radius
+        "aoi": [float(v) for v in (request.aoi.lon, request.aoi.lat, request.aoi.radius_m)],
         "season": str(request.season),
         "scenes": sorted([s.collection, s.key, s.baseline, s.offset] for s in scenes),
         "model": [model.reference, dict(model.checksums)],

@@ -22,7 +22,9 @@ def blue(pixels: Any, lowest: int, scl: int = 4) -> Any:
     return replace(pixels, bands=bands)
 
 
-@pytest.mark.parametrize(("offset", "lowest"), [(0, 150), (0, 900), (-1000, 1050), (-1000, 750)])
+@pytest.mark.parametrize(
+    ("offset", "lowest"), [(0, 150), (0, 900), (-1000, 1050), (-1000, 750), (0, 3100)]
+)
 def test_a_scene_whose_pixels_are_as_its_item_says_is_used(
     offset: int, lowest: int, random_pixels: Any, write: Write
 ) -> None:

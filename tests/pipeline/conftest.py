@@ -18,6 +18,7 @@ from geocrop_processes.domain.season import Season
 from geocrop_processes.features.bands import BANDS, BANDS_10M
 from geocrop_processes.features.compute import compute
 from geocrop_processes.features.order import FEATURE_ORDER_V1, FINGERPRINT
+from geocrop_processes.imagery import access as access_module
 from geocrop_processes.imagery.access import Access
 from geocrop_processes.imagery.catalog import Found
 from geocrop_processes.imagery.scene import FILES, parse_item
@@ -188,3 +189,9 @@ def request_of() -> Callable[[int], Request]:
 @pytest.fixture
 def find(world: World) -> Find:
     return world.find
+
+
+@pytest.fixture
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    for read in (access_module.read_window, access_module.read_overview):
+        monkeypatch.setattr(read.retry, "wait", lambda _state: 0)

@@ -14,7 +14,6 @@ from geocrop_processes.domain.aoi import Aoi
 from geocrop_processes.domain.season import Season
 from geocrop_processes.errors import NothingClear, StorageUnavailable, TooFewScenes
 from geocrop_processes.features import bands
-from geocrop_processes.imagery import access as access_module
 from geocrop_processes.imagery.access import Access
 from geocrop_processes.imagery.catalog import Found
 from geocrop_processes.imagery.scene import BandFile, Scene
@@ -47,12 +46,6 @@ def make(
         )
 
     return make_
-
-
-@pytest.fixture
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    for read in (access_module.read_window, access_module.read_overview):
-        monkeypatch.setattr(read.retry, "wait", lambda _state: 0)
 
 
 def _rasters(product: Product) -> tuple[bytes, bytes]:

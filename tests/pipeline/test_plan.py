@@ -52,6 +52,8 @@ def test_the_digest_tells_what_decides_the_pixels_and_nothing_else(
     assert digest(request_of(64), model, find) == planned.digest
     assert digest(request_of(100), model, find) == planned.digest
     assert digest(replace(request_of(64), catalog_url="elsewhere"), model, find) == planned.digest
+    same = replace(request_of(64), aoi=replace(request_of(64).aoi, radius_m=300.0))
+    assert digest(same, model, find) == planned.digest
     assert digest(request_of(64), model, shuffled) == planned.digest
     assert digest(request_of(64), model, fewer) != planned.digest
     assert digest(request_of(64), replace(model, version="2"), find) != planned.digest
@@ -104,6 +106,7 @@ def _in_tile(scene: Scene, tile: str, epsg: int, left: float, top: float) -> Sce
     )
 
 
+@pytest.mark.usefixtures("_no_waiting")
 @pytest.mark.parametrize(
     ("left_36", "top_36", "epsg"),
     [(199_980, 8_083_000, 32735), (198_000, 8_083_000, 32735), (202_500, 8_083_000, 32735)],
@@ -124,6 +127,7 @@ def test_the_zone_is_that_of_the_tile_that_covers_most_and_of_the_first_by_name_
     assert plan("job", NOW, request_of(64), model, two_tiles, access).grid.epsg == epsg
 
 
+@pytest.mark.usefixtures("_no_waiting")
 def test_a_tile_that_reaches_farther_wins_over_the_first_by_name(
     request_of: RequestOf, model: RegisteredModel, find: Find, access: Access
 ) -> None:
