@@ -96,6 +96,40 @@ class MapSettings(_Section):
     )
 
 
+class ServiceSettings(_Section):
+    """How the service is run."""
+
+    host: str = Field("127.0.0.1", description="The address that it listens on.")
+    port: int = Field(8000, ge=0, le=65535, description="The port; 0 takes a free one.")
+    url: str | None = Field(
+        None,
+        description="The address that clients see, such as `https://api.example.org`; else that of host and port.",
+    )
+    database: str | None = Field(
+        None,
+        description="SQLAlchemy's address of the job store; `jobs.db` (SQLite) in the data folder by default.",
+    )
+    broker: str | None = Field(
+        None,
+        description="Celery's broker, `redis://...`; `geocrop serve` starts a private one where none is given.",
+    )
+    workers: int = Field(
+        2, ge=1, le=128, description="Worker processes that `geocrop serve` starts."
+    )
+    lease_s: float = Field(
+        60.0, gt=0, le=3600, description="Seconds until a step whose worker is silent is due again."
+    )
+    attempts: int = Field(
+        4, ge=1, le=20, description="How often a step is tried before its job fails."
+    )
+    republish_s: float = Field(
+        2.0, gt=0, le=600, description="Seconds between two looks for steps that are due."
+    )
+    max_jobs_listed: int = Field(
+        1000, ge=1, description="The most jobs that one page of the list holds."
+    )
+
+
 class Settings(BaseSettings):
     """Every setting of a deployment."""
 
@@ -116,6 +150,7 @@ class Settings(BaseSettings):
     registry: RegistrySettings = RegistrySettings()
     region: RegionSettings = RegionSettings()
     map: MapSettings = MapSettings()
+    service: ServiceSettings = ServiceSettings()
 
     @classmethod
     def read(cls) -> Self:
