@@ -10,9 +10,9 @@ The buckets and their layouts are a contract between all parts of a deployment:
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 from boto3.exceptions import Boto3Error
@@ -116,6 +116,30 @@ class Storage:
         with _translated(f"read {path}"):
             return path.read_bytes()
 
+    def open_range(self, bucket: str, key: str, start: int, stop: int) -> Iterator[bytes]:
+        """The bytes from `start` to before `stop` of an object, piece by piece.
+
+        Args:
+            bucket: the bucket.
+            key: the object.
+            start: the first byte, 0 or more.
+            stop: the byte after the last one, above `start`.
+
+        Raises:
+            StorageUnavailable: there is no such object, or the store does not answer: told by this call;
+                or the object ends before `stop`: told while it is read.
+        """
+        _check_key(key)
+        action = f"read {self.url(bucket, key)}"
+        with _translated(action):
+            if self._folder is None:
+                asked = f"bytes={start}-{stop - 1}"
+                answer = self._s3.get_object(Bucket=bucket, Key=key, Range=asked)
+                return _pieces(answer["Body"], stop - start, action)
+            file = (self._folder / bucket / key).open("rb")
+            file.seek(start)
+            return _pieces(file, stop - start, action)
+
     def list(self, bucket: str, prefix: str) -> list[str]:
         """The keys of a bucket that start with a prefix, sorted; none is fine.
 
@@ -177,6 +201,28 @@ class Storage:
             self._s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=place)
 
 
+class _Body(Protocol):
+    """What is read from: a file, or an S3 server's answer."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+    def close(self) -> None: ...
+
+
+_PIECE = 1 << 20
+"""Bytes that are read at once."""
+
+
+def _pieces(body: _Body, size: int, action: str) -> Iterator[bytes]:
+    with closing(body), _translated(action):
+        while size > 0:
+            piece = body.read(min(size, _PIECE))
+            if not piece:
+                raise EOFError(f"it ends {size} bytes too early")
+            yield piece
+            size -= len(piece)
+
+
 _PARTIAL = ".partial"
 """Ends the names of files that are being written."""
 
@@ -216,6 +262,6 @@ def _remove(root: Path, key: str) -> None:
 def _translated(action: str) -> Iterator[None]:
     try:
         yield
-    except (Boto3Error, BotoCoreError, ClientError, OSError) as error:
+    except (Boto3Error, BotoCoreError, ClientError, EOFError, OSError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
         raise StorageUnavailable(f"The storage cannot {action}: {reason}.") from error

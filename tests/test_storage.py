@@ -136,6 +136,29 @@ def test_a_missing_object_is_told_by_bucket_and_key(storage: Storage) -> None:
         storage.get(RESULTS, "no/such")
 
 
+def test_a_range_of_an_object_is_read(storage: Storage) -> None:
+    content = bytes(range(256)) * 10_000
+    storage.put(RESULTS, "a/map.tif", content, "image/tiff")
+    for start, stop in ((0, 1), (255, 300), (0, len(content)), (len(content) - 1, len(content))):
+        pieces = storage.open_range(RESULTS, "a/map.tif", start, stop)
+        assert b"".join(pieces) == content[start:stop]
+
+
+def test_a_range_of_what_is_not_there_is_told_before_it_is_read(storage: Storage) -> None:
+    with pytest.raises(StorageUnavailable, match=r"cannot read .*geocrop-results/no/such:? .*\.$"):
+        storage.open_range(RESULTS, "no/such", 0, 10)
+    with pytest.raises(ValueError, match="never climbs"):
+        storage.open_range(RESULTS, "../geocrop-models/a", 0, 10)
+
+
+def test_an_object_that_ends_before_its_range_is_told(storage: Storage) -> None:
+    storage.put(RESULTS, "short", b"12345", "text/plain")
+    pieces = storage.open_range(RESULTS, "short", 2, 10)
+    assert next(pieces) == b"345"
+    with pytest.raises(StorageUnavailable, match="it ends 5 bytes too early"):
+        next(pieces)
+
+
 def test_a_missing_bucket_cannot_be_listed(storage: Storage) -> None:
     with pytest.raises(StorageUnavailable, match="cannot list no-such-bucket/"):
         storage.list("no-such-bucket", "")
