@@ -6,6 +6,7 @@
     │   ├── OutsideRegion         a real place, but not one that this service maps
     │   ├── InvalidSeason         no such season, or none that the catalogue covers
     │   ├── UnknownModel          no registered model of that name or version
+    │   ├── UnknownJob            no job of that name
     │   └── InvalidSetting        a setting of the deployment; its name is told
     ├── NoMap                     the request is fine, the sky was not; exit code 1
     │   ├── NoScenes              the catalogue has no scene of this place and season
@@ -15,7 +16,10 @@
     │   ├── CatalogUnavailable    the STAC API
     │   ├── SceneUnreadable       one scene's pixels
     │   ├── StorageUnavailable    the object store
-    │   └── RegistryUnavailable   the model registry
+    │   ├── RegistryUnavailable   the model registry
+    │   ├── StoreUnavailable      the job store
+    │   ├── BrokerUnavailable     the queue's broker
+    │   └── ServiceUnavailable    the service of one's own: it cannot be started, or does not answer
     └── Inconsistent              parts that do not belong together; exit code 1
         ├── UnusableScene         a STAC item that lacks what a scene needs
         └── UnusableModel         a model whose files, features or legend do not fit
@@ -47,6 +51,10 @@ class InvalidSeason(InvalidRequest):
 
 class UnknownModel(InvalidRequest):
     """No model of that name or version is registered."""
+
+
+class UnknownJob(InvalidRequest):
+    """There is no job of that name."""
 
 
 class InvalidSetting(InvalidRequest):
@@ -87,6 +95,18 @@ class StorageUnavailable(Unavailable):
 
 class RegistryUnavailable(Unavailable):
     """The model registry does not answer or refuses."""
+
+
+class StoreUnavailable(Unavailable):
+    """The job store does not answer."""
+
+
+class BrokerUnavailable(Unavailable):
+    """The queue's broker does not answer; what is due is written down and waits for it."""
+
+
+class ServiceUnavailable(Unavailable):
+    """The service cannot be started, or does not answer."""
 
 
 class Inconsistent(GeoCropError):
