@@ -6,6 +6,7 @@
     │   ├── OutsideRegion         a real place, but not one that this service maps
     │   ├── InvalidSeason         no such season, or none that the catalogue covers
     │   ├── UnknownModel          no registered model of that name or version
+    │   ├── NoBaseline            no land-cover baseline of the season, though a mask was asked for
     │   ├── UnknownJob            no job of that name
     │   └── InvalidSetting        a setting of the deployment; its name is told
     ├── NoMap                     the request is fine, the sky was not; exit code 1
@@ -22,6 +23,7 @@
     │   └── ServiceUnavailable    the service of one's own: it cannot be started, or does not answer
     └── Inconsistent              parts that do not belong together; exit code 1
         ├── UnusableScene         a STAC item that lacks what a scene needs
+        ├── UnusableBaseline      a land-cover baseline that is no raster of class codes
         └── UnusableModel         a model whose files, features or legend do not fit
 
 Messages are whole sentences that say what was wrong, which value, and what is allowed.
@@ -55,6 +57,10 @@ class UnknownModel(InvalidRequest):
 
 class UnknownJob(InvalidRequest):
     """There is no job of that name."""
+
+
+class NoBaseline(InvalidRequest):
+    """A mask was asked for, and no land-cover baseline of the season and place is stored."""
 
 
 class InvalidSetting(InvalidRequest):
@@ -115,6 +121,10 @@ class Inconsistent(GeoCropError):
 
 class UnusableScene(Inconsistent):
     """A STAC item lacks what a scene needs."""
+
+
+class UnusableBaseline(Inconsistent):
+    """A land-cover baseline is no raster of class codes."""
 
 
 class UnusableModel(Inconsistent):

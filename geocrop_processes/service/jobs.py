@@ -1,0 +1,342 @@
+"""The job store: the truth about every job, and the schedule of what is to be done for it.
+
+Each method is one transaction, and every change of a status depends on the status that it comes from. A
+store can be used by many threads; each process opens its own.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, exists, func, insert, select, update
+from sqlalchemy.engine import Row
+
+from geocrop_processes.errors import UnknownJob
+from geocrop_processes.service import products, steps
+from geocrop_processes.service.schema import Database, clock, jobs, plans
+from geocrop_processes.service.steps import Step
+from geocrop_processes.settings import Settings
+
+CROP_CLASSIFICATION = "crop-classification"
+"""The process that is planned and done block by block; any other one is a single step."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What was known of a job at one moment."""
+
+    id: str
+    """Its name."""
+    process: str
+    """The process that it runs."""
+    status: str
+    """accepted, running, successful, failed or dismissed."""
+    progress: int
+    """Percent."""
+    message: str
+    """What is being done, for people."""
+    created: datetime
+    """When it was accepted, UTC."""
+    updated: datetime
+    """When something last changed."""
+    started: datetime | None
+    """When its first step was claimed."""
+    finished: datetime | None
+    """When its status became final."""
+    inputs: dict[str, Any]
+    """Validated inputs, defaults among them."""
+    request: dict[str, Any]
+    """`outputs`, `response` and `subscriber` of the execution request, as they came."""
+    result: dict[str, Any] | None
+    """Of a successful job: its `outputs`; of a map also whose product they are (`job_id`) and its `summary`."""
+    error: dict[str, Any] | None
+    """Of a failed job: `title`, `detail` and `status`."""
+    digest: str | None
+    """The same digest means the same pixels."""
+    owner: str
+    """Who asked."""
+
+
+class JobStore:
+    """The jobs of a deployment.
+
+    Args:
+        url: SQLAlchemy's address of the database; its tables are made where they are missing.
+        lease_s: seconds until a step whose holder is silent is due again.
+        attempts: how often a step is tried.
+
+    Raises (each method):
+        StoreUnavailable: the database does not answer.
+    """
+
+    def __init__(self, url: str, *, lease_s: float, attempts: int) -> None:
+        self._database = Database(url)
+        self.lease_s = lease_s
+        self._attempts = attempts
+
+    @classmethod
+    def of(cls, settings: Settings) -> "JobStore":
+        """The store that a deployment's settings name."""
+        url = settings.service.database or f"sqlite:///{settings.data.absolute() / 'jobs.db'}"
+        return cls(url, lease_s=settings.service.lease_s, attempts=settings.service.attempts)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._database.close()
+
+    def add(
+        self,
+        job_id: str,
+        process: str,
+        inputs: dict[str, Any],
+        request: dict[str, Any],
+        *,
+        owner: str = "anonymous",
+        digest: str | None = None,
+    ) -> Job:
+        """Accept a job: its first step is due."""
+        with self._database.write() as connection:
+            now = clock(connection)
+            connection.execute(
+                insert(jobs).values(
+                    id=job_id,
+                    process=process,
+                    owner=owner,
+                    status=steps.ACCEPTED,
+                    created=now,
+                    updated=now,
+                    inputs=inputs,
+                    request=request,
+                    digest=digest,
+                )
+            )
+            first = steps.PLAN if process == CROP_CLASSIFICATION else steps.RUN
+            steps.add(connection, job_id, first)
+        return self.get(job_id)
+
+    def get(self, job_id: str) -> Job:
+        """What is known of a job.
+
+        Raises:
+            UnknownJob: there is none of that name.
+        """
+        with self._database.read() as connection:
+            row = connection.execute(select(jobs).where(jobs.c.id == job_id)).first()
+        if row is None:
+            raise UnknownJob(f"There is no job {job_id!r}.")
+        return _job(row)
+
+    def list(  # noqa: PLR0913 - the filters of OGC API - Processes
+        self,
+        *,
+        process: str | Sequence[str] | None = None,
+        status: Sequence[str] = (),
+        since: datetime | None = None,
+        until: datetime | None = None,
+        min_s: float | None = None,
+        max_s: float | None = None,
+        owner: str | None = None,
+        limit: int = 100,
+        offset: int = 0,
+    ) -> tuple[list[Job], int]:
+        """A page of jobs, the newest first, and how many there are.
+
+        Args:
+            process: of this process, or of one of these.
+            status: in one of these states.
+            since: created then or later.
+            until: created then or earlier.
+            min_s: ran at least so many seconds, up to now where they still run.
+            max_s: ran at most so many seconds.
+            owner: of this owner.
+            limit: the most jobs of the page.
+            offset: how many newer ones to leave out.
+        """
+        processes = [process] if isinstance(process, str) else process
+        with self._database.read() as connection:
+            ran = func.coalesce(jobs.c.finished, clock(connection)) - jobs.c.started
+            conditions: list[tuple[Any, ColumnElement[bool]]] = [
+                (processes, jobs.c.process.in_(processes or ())),
+                (status, jobs.c.status.in_(status)),
+                (since, jobs.c.created >= (since.timestamp() if since else 0)),
+                (until, jobs.c.created <= (until.timestamp() if until else 0)),
+                (min_s, ran >= (min_s or 0)),
+                (max_s, ran <= (max_s or 0)),
+                (owner, jobs.c.owner == (owner or "")),
+            ]
+            asked = [clause for value, clause in conditions if value not in (None, (), [])]
+            chosen: Select[Any] = select(jobs).where(*asked)
+            total = connection.execute(
+                select(func.count()).select_from(jobs).where(*asked)
+            ).scalar_one()
+            page = chosen.order_by(jobs.c.number.desc()).limit(limit).offset(offset)
+            return [_job(row) for row in connection.execute(page)], total
+
+    def note(self, job_id: str, message: str) -> None:
+        """Tell people something about an open job."""
+        with self._database.write() as connection:
+            connection.execute(
+                update(jobs)
+                .where(jobs.c.id == job_id, jobs.c.status.in_(steps.OPEN))
+                .values(message=message, updated=clock(connection))
+            )
+
+    def dismiss(self, job_id: str) -> Job:
+        """Dismiss a job, whatever its state; its steps end, and a `clean` step removes what it has stored.
+
+        Raises:
+            UnknownJob: there is none of that name.
+        """
+        with self._database.write() as connection:
+            now = clock(connection)
+            dismissed = connection.execute(
+                update(jobs)
+                .where(jobs.c.id == job_id, jobs.c.status != steps.DISMISSED)
+                .values(
+                    status=steps.DISMISSED,
+                    message="dismissed",
+                    updated=now,
+                    finished=func.coalesce(jobs.c.finished, now),
+                    result=None,
+                    error=None,
+                )
+            )
+            if dismissed.rowcount:
+                steps.close(connection, job_id)
+        return self.get(job_id)
+
+    def claim(self, kinds: Sequence[str]) -> Step | None:
+        """Lease the next due step of these kinds, fairly over jobs; None where nothing is due."""
+        with self._database.write() as connection:
+            return steps.claim(connection, kinds, self.lease_s, self._attempts)
+
+    def renew(self, step: Step) -> bool:
+        """Keep a lease; False where it is lost or the job is not open: nothing will come of the step."""
+        with self._database.write() as connection:
+            return steps.renew(connection, step, self.lease_s)
+
+    def planned(self, step: Step, plan_json: bytes, blocks: Sequence[str], digest: str) -> bool:
+        """Keep a plan and make its blocks due; False, and no change, where the report comes too late."""
+        with self._database.write() as connection:
+            return steps.planned(connection, step, plan_json, blocks, digest)
+
+    def plan_of(self, job_id: str) -> bytes:
+        """The plan of a job.
+
+        Raises:
+            UnknownJob: there is no such job, or it has no plan yet.
+        """
+        with self._database.read() as connection:
+            query = select(plans.c.content).where(plans.c.job_id == job_id)
+            content = connection.execute(query).scalar_one_or_none()
+        if content is None:
+            raise UnknownJob(f"There is no plan of a job {job_id!r}.")
+        return bytes(content)
+
+    def block_done(self, step: Step) -> bool:
+        """Count a block; the last one makes `finish` due. False where the report comes too late."""
+        with self._database.write() as connection:
+            return steps.block_done(connection, step)
+
+    def finished(self, step: Step, result: dict[str, Any], item: dict[str, Any] | None) -> bool:
+        """Make the job successful, and list its STAC item. False where the report comes too late."""
+        with self._database.write() as connection:
+            counts = steps.finished(connection, step, result)
+            if counts and item is not None:
+                products.add(connection, step.job_id, item)
+            return counts
+
+    def answered(self, step: Step, digest: str) -> bool:
+        """Make the job successful with the product of an earlier one of the same digest, if there is one."""
+        with self._database.write() as connection:
+            earlier = connection.execute(_product_of(digest)).first()
+            return earlier is not None and steps.finished(connection, step, earlier.result, digest)
+
+    def failed(self, step: Step, error: dict[str, Any], *, retry: bool) -> bool:
+        """Try a step again after a while, or fail its job. False where the report comes too late."""
+        with self._database.write() as connection:
+            return steps.failed(connection, step, error, retry=retry, attempts=self._attempts)
+
+    def cleaned(self, step: Step) -> bool:
+        """What a closed job had stored is removed."""
+        with self._database.write() as connection:
+            return steps.cleaned(connection, step)
+
+    def due(self) -> dict[str, int]:
+        """How many steps can be claimed now, by kind; those whose holders are silent are among them."""
+        with self._database.read() as connection:
+            return steps.due(connection)
+
+    def product_of(self, digest: str) -> Job | None:
+        """The newest successful job of a digest."""
+        with self._database.read() as connection:
+            row = connection.execute(_product_of(digest)).first()
+        return _job(row) if row else None
+
+    def in_use(self, product: str) -> bool:
+        """Whether a successful job's results are the files of `results/<product>/`."""
+        used = exists().where(jobs.c.product == product, jobs.c.status == steps.SUCCESSFUL)
+        with self._database.read() as connection:
+            return bool(connection.execute(select(used)).scalar_one())
+
+    def products_to_clean(self, job_id: str) -> "Sequence[str]":
+        """Whose files a closed job leaves behind: its own, and those that no successful job uses any more."""
+        with self._database.read() as connection:
+            product = connection.execute(select(jobs.c.product).where(jobs.c.id == job_id)).scalar()
+        return [name for name in {job_id, product} if name and not self.in_use(name)]
+
+    def items(  # noqa: PLR0913 - the filters of a STAC search
+        self,
+        *,
+        collections: Sequence[str] | None = None,
+        ids: Sequence[str] | None = None,
+        bbox: Sequence[float] | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        limit: int = 100,
+        offset: int = 0,
+    ) -> tuple["Sequence[dict[str, Any]]", int]:
+        """A page of the STAC items of products, the newest first, and how many there are.
+
+        Args:
+            collections: of these collections; of any where None.
+            ids: of these ids; of any where None.
+            bbox: that meet (west, south, east, north), degrees.
+            start: that end then or later.
+            end: that begin then or earlier.
+            limit: the most items of the page.
+            offset: how many newer ones to leave out.
+        """
+        asked = products.Search(collections, ids, bbox, start, end)
+        with self._database.read() as connection:
+            return products.find(connection, asked, limit, offset)
+
+
+def _product_of(digest: str) -> Select[Any]:
+    return (
+        select(jobs)
+        .where(jobs.c.digest == digest, jobs.c.status == steps.SUCCESSFUL)
+        .order_by(jobs.c.number.desc())
+        .limit(1)
+    )
+
+
+def _job(row: Row[*tuple[Any, ...]]) -> Job:
+    return Job(
+        id=row.id,
+        process=row.process,
+        status=row.status,
+        progress=row.progress,
+        message=row.message,
+        created=datetime.fromtimestamp(row.created, UTC),
+        updated=datetime.fromtimestamp(row.updated, UTC),
+        started=None if row.started is None else datetime.fromtimestamp(row.started, UTC),
+        finished=None if row.finished is None else datetime.fromtimestamp(row.finished, UTC),
+        inputs=row.inputs,
+        request=row.request,
+        result=row.result,
+        error=row.error,
+        digest=row.digest,
+        owner=row.owner,
+    )

@@ -1,0 +1,80 @@
+"""The STAC items of products as the store keeps them: each function is part of one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, exists, func, insert, select
+
+from geocrop_processes.service.schema import items, jobs
+from geocrop_processes.service.steps import SUCCESSFUL
+
+COLLECTION = "crop-maps"
+"""The collection of every product."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """Which items; None leaves a condition out."""
+
+    collections: Sequence[str] | None
+    """Of one of these collections."""
+    ids: Sequence[str] | None
+    """With one of these ids, which are those of the jobs that made them."""
+    bbox: Sequence[float] | None
+    """Meets (west, south, east, north), degrees."""
+    start: datetime | None
+    """Ends then or later."""
+    end: datetime | None
+    """Begins then or earlier."""
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """The clauses of the query."""
+        used = exists().where(jobs.c.product == items.c.job_id, jobs.c.status == SUCCESSFUL)
+        clauses: list[ColumnElement[bool]] = [used]
+        if self.collections is not None:
+            clauses.append(items.c.collection.in_(self.collections))
+        if self.ids is not None:
+            clauses.append(items.c.job_id.in_(self.ids))
+        if self.bbox is not None:
+            west, south, east, north = self.bbox
+            clauses += [items.c.west <= east, items.c.east >= west]
+            clauses += [items.c.south <= north, items.c.north >= south]
+        if self.start is not None:
+            clauses.append(items.c.ends >= self.start.timestamp())
+        if self.end is not None:
+            clauses.append(items.c.begins <= self.end.timestamp())
+        return clauses
+
+
+def add(connection: Connection, job_id: str, item: dict[str, Any]) -> None:
+    """Keep the item of a job's product."""
+    west, south, east, north = item["bbox"]
+    begins, ends = (
+        datetime.fromisoformat(item["properties"][f"{side}_datetime"]).timestamp()
+        for side in ("start", "end")
+    )
+    connection.execute(
+        insert(items).values(
+            job_id=job_id,
+            collection=item.get("collection") or COLLECTION,
+            west=west,
+            south=south,
+            east=east,
+            north=north,
+            begins=begins,
+            ends=ends,
+            item=item,
+        )
+    )
+
+
+def find(
+    connection: Connection, asked: Search, limit: int, offset: int
+) -> tuple[Sequence[dict[str, Any]], int]:
+    """A page of items, the newest first, and how many there are."""
+    clauses = asked.conditions()
+    total = connection.execute(select(func.count()).select_from(items).where(*clauses)).scalar_one()
+    page = select(items.c.item).where(*clauses).order_by(items.c.number.desc())
+    return list(connection.execute(page.limit(limit).offset(offset)).scalars()), total

@@ -1,0 +1,201 @@
+"""The tables of the job store, and how its database is opened, read and written."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    Connection,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    create_engine,
+    event,
+    make_url,
+    select,
+)
+from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError  # noqa: A004 - SQLAlchemy's name
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+from geocrop_processes.errors import StoreUnavailable
+
+_BUSY_S = 30
+"""Seconds that one writer waits for another."""
+
+metadata = MetaData()
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("number", Integer, primary_key=True),  # the order in which they came
+    Column("id", String(64), nullable=False, unique=True),
+    Column("process", String(64), nullable=False),
+    Column("owner", String(255), nullable=False),
+    Column("status", String(16), nullable=False, index=True),
+    Column("progress", Integer, nullable=False, default=0),
+    Column("message", Text, nullable=False, default=""),
+    # times are seconds since 1970 by the database's clock
+    Column("created", Double, nullable=False),
+    Column("updated", Double, nullable=False),
+    Column("started", Double),
+    Column("finished", Double),
+    Column("inputs", JSON, nullable=False),
+    Column("request", JSON, nullable=False),
+    Column("result", JSON(none_as_null=True)),
+    Column("error", JSON(none_as_null=True)),
+    Column("digest", String(64), index=True),
+    # the job whose files are the result: this one, or an earlier one of the same digest
+    Column("product", String(64), index=True),
+    Column("blocks", Integer, nullable=False, default=0),
+    Column("blocks_done", Integer, nullable=False, default=0),
+    # counts claims over all jobs: whose last claim was longest ago is next
+    Column("turn", Integer, nullable=False, default=0, index=True),
+)
+
+plans = Table(
+    "plans",
+    metadata,
+    Column("job_id", String(64), ForeignKey("jobs.id"), primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+)
+
+steps = Table(
+    "steps",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("job_id", String(64), ForeignKey("jobs.id"), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("name", String(64), nullable=False, default=""),
+    Column("state", String(16), nullable=False),
+    # from when on it may be claimed: when it is due, or when its lease ends
+    Column("at", Double, nullable=False),
+    Column("attempt", Integer, nullable=False, default=0),
+    Column("payload", JSON, nullable=False, default=dict),
+    Index("steps_by_state", "state", "at"),
+    Index("steps_by_job", "job_id", "state"),
+)
+
+items = Table(
+    "items",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("job_id", String(64), ForeignKey("jobs.id"), nullable=False, unique=True),
+    Column("collection", String(64), nullable=False),
+    Column("west", Double, nullable=False),
+    Column("south", Double, nullable=False),
+    Column("east", Double, nullable=False),
+    Column("north", Double, nullable=False),
+    Column("begins", Double, nullable=False),
+    Column("ends", Double, nullable=False),
+    Column("item", JSON, nullable=False),
+)
+
+
+class _Epoch(FunctionElement[float]):
+    """Seconds since 1970 by the database's clock."""
+
+    type = Double()
+    inherit_cache = True
+
+
+@compiles(_Epoch)
+def _epoch(_element: _Epoch, _compiler: SQLCompiler, **_: Any) -> str:
+    return "extract(epoch from clock_timestamp())"
+
+
+@compiles(_Epoch, "sqlite")
+def _epoch_of_sqlite(_element: _Epoch, _compiler: SQLCompiler, **_: Any) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+def clock(connection: Connection) -> float:
+    """The database's time: one clock for all machines that share a store."""
+    return float(connection.execute(select(_Epoch())).scalar_one())
+
+
+class Database:
+    """Connections to the store; its tables are made where they are missing.
+
+    Args:
+        url: SQLAlchemy's address, of SQLite or PostgreSQL.
+
+    Open one in each process: connections do not survive a fork.
+    """
+
+    def __init__(self, url: str) -> None:
+        sqlite = make_url(url).get_backend_name() == "sqlite"
+        if sqlite:
+            Path(make_url(url).database or "").parent.mkdir(parents=True, exist_ok=True)
+        self._reader = create_engine(
+            url,
+            pool_size=16,
+            max_overflow=64,
+            pool_timeout=_BUSY_S,
+            connect_args={"timeout": _BUSY_S} if sqlite else {},
+        )
+        if sqlite:
+            event.listen(self._reader, "connect", _tune)
+            event.listen(self._reader, "begin", _begin)
+        self._writer = self._reader.execution_options(writes=True)
+        self._make_tables()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that sees one state of the store."""
+        with _translated(), self._reader.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that changes the store: whole, or not at all."""
+        with _translated(), self._writer.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._reader.dispose()
+
+    @retry(
+        # processes that start together switch a new file of SQLite to its log at once
+        retry=retry_if_exception_type(StoreUnavailable),
+        stop=stop_after_delay(5),
+        wait=wait_random_exponential(multiplier=0.05, max=0.5),
+        reraise=True,
+    )
+    def _make_tables(self) -> None:
+        with self.write() as connection:
+            metadata.create_all(connection)
+
+
+def _tune(connection: Any, _record: Any) -> None:
+    """Leave transactions to SQLAlchemy; readers do not wait for writers."""
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _begin(connection: Connection) -> None:
+    """Whoever will write takes the lock first: one that waits for it later can wait for ever."""
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (InterfaceError, OperationalError, TimeoutError) as error:
+        reason = " ".join(str(getattr(error, "orig", None) or error).split()).rstrip(".")
+        raise StoreUnavailable(f"The job store does not answer: {reason}.") from error
