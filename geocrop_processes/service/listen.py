@@ -1,0 +1,25 @@
+"""The web server on a socket that the supervisor holds.
+
+The socket stays open while a server that has died is started again: clients wait instead of being refused.
+`python -m geocrop_processes.service.listen DESCRIPTOR [APPLICATION]`
+"""
+
+import socket
+import sys
+
+import uvicorn
+
+APPLICATION = "geocrop_processes.service.asgi:app"
+GRACE_S = 3
+"""Seconds that requests may take to end once the server is asked to."""
+
+
+def main(descriptor: str, application: str = APPLICATION) -> None:
+    """Serve an application on an open, listening socket until a signal ends it."""
+    listener = socket.socket(fileno=int(descriptor))
+    config = uvicorn.Config(application, access_log=False, timeout_graceful_shutdown=GRACE_S)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
