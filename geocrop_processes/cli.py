@@ -3,33 +3,32 @@
 Exit codes: 0 done; 1 no map can be made, one sentence says why; 2 the request must be changed.
 """
 
-import json
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 from uuid import uuid4
 
 import typer
-from rich import progress as bars
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from typer.exceptions import TyperException
 
+from geocrop_processes import cli_service
+from geocrop_processes.cli_text import AsJson, bar, err, out, print_json, print_product
 from geocrop_processes.domain.aoi import Aoi
 from geocrop_processes.domain.season import Season
 from geocrop_processes.errors import GeoCropError, InvalidRequest, InvalidSeason
 from geocrop_processes.pipeline.classify import Progress
 from geocrop_processes.pipeline.classify import classify as make_map
 from geocrop_processes.pipeline.plan import Request
-from geocrop_processes.pipeline.product import Product
 from geocrop_processes.settings import Settings
 from geocrop_processes.simulation.app import serve
-from geocrop_processes.simulation.archive import build_archive
-from geocrop_processes.simulation.demonstration import ARCHIVE, Demonstration, demonstrate
+from geocrop_processes.simulation.demonstration import (
+    ARCHIVE,
+    prepare_archive,
+)
 
 app = typer.Typer(
     help="Crop-type maps of Zimbabwe from Sentinel-2: a place and a season in, a published map out.",
@@ -38,12 +37,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-out = Console()
-err = Console(stderr=True)
-
-AsJson = Annotated[
-    bool, typer.Option("--json", help="Print JSON for scripts instead of text for people.")
-]
+app.command()(cli_service.demo)
+app.command()(cli_service.serve)
+app.add_typer(cli_service.jobs, name="jobs")
 
 
 @app.command(
@@ -97,7 +93,7 @@ def classify(  # noqa: PLR0913 - each is an argument of the command line
     chosen = settings.open_registry(storage).load(model or settings.map.model)
     address = catalog or settings.catalog.url
     request = Request(aoi, season, address, settings.map.block_px, settings.map.min_acquisitions)
-    with _progress(quiet=as_json) as progress, _served(settings, address, progress) as url:
+    with bar(quiet=as_json) as progress, _served(settings, address, progress) as url:
         product = make_map(
             uuid4().hex,
             request,
@@ -109,7 +105,7 @@ def classify(  # noqa: PLR0913 - each is an argument of the command line
             progress=progress,
         )
     if as_json:
-        _print_json(
+        print_json(
             {
                 "summary": product.summary,
                 "paths": product.paths,
@@ -117,25 +113,7 @@ def classify(  # noqa: PLR0913 - each is an argument of the command line
             }
         )
     else:
-        _print_product(product)
-
-
-@app.command()
-def demo(*, as_json: AsJson = False) -> None:
-    """Make a map from nothing: simulate an archive, train a model, map a place, compare with the truth.
-
-    Everything is kept under the data folder (.geocrop) and used again the next time. The same figures are
-    written to demo.json there.
-    """
-    settings = Settings.read()
-    storage = settings.open_storage()
-    registry = settings.open_registry(storage)
-    with _progress(quiet=as_json) as progress:
-        made = demonstrate(settings.data, storage, registry, settings.access(), progress)
-    if as_json:
-        _print_json(made.to_json())
-    else:
-        _print_demonstration(made)
+        print_product(product)
 
 
 @app.command()
@@ -144,7 +122,7 @@ def models(*, as_json: AsJson = False) -> None:
     settings = Settings.read()
     entries = settings.open_registry(settings.open_storage()).list()
     if as_json:
-        _print_json(
+        print_json(
             [
                 {"model": e.reference, "aliases": list(e.aliases), "description": e.description}
                 for e in entries
@@ -193,62 +171,8 @@ def _served(settings: Settings, address: str, progress: Progress) -> Iterator[st
     if address != ARCHIVE:
         yield address
         return
-    build_archive(settings.data / ARCHIVE, progress)
-    with serve(settings.data / ARCHIVE) as url:
+    with serve(prepare_archive(settings.data, settings.catalog.collection, progress)) as url:
         yield url
-
-
-@contextmanager
-def _progress(*, quiet: bool) -> Iterator[Progress]:
-    """A bar on the terminal; nothing where a script listens."""
-    columns = (
-        bars.TextColumn("{task.description}"),
-        bars.BarColumn(),
-        bars.TaskProgressColumn(),
-        bars.TimeElapsedColumn(),
-    )
-    with bars.Progress(*columns, console=err, disable=quiet, transient=True) as shown:
-        bar = shown.add_task("starting", total=1.0)
-        yield lambda share, message: shown.update(bar, completed=share, description=escape(message))
-
-
-def _print_product(product: Product) -> None:
-    figures = product.summary
-    if figures["notice"]:
-        out.print(f"[yellow]{figures['notice']}[/]")
-    table = Table("class", "hectares", "share", box=None, pad_edge=False)
-    for row in figures["classes"]:
-        if row["hectares"]:
-            table.add_row(
-                f"[{row['colour']}]■[/] {escape(row['name'])}",
-                f"{row['hectares']:,.1f}",
-                f"{row['share']:.1%}",
-            )
-    out.print(table)
-    out.print(
-        f"{len(figures['scenes_used'])} scenes used, {len(figures['scenes_left_out'])} left out; "
-        f"{figures['unmapped_hectares']:,.1f} ha without a class"
-    )
-    reasons = Counter(scene["reason"] for scene in figures["scenes_left_out"])
-    titles = {scene["reason"]: scene["title"] for scene in figures["scenes_left_out"]}
-    for reason, count in reasons.items():
-        which = titles[reason] if count == 1 else f"{count} scenes"
-        out.print(f"  {which}: {escape(reason)}", highlight=False)
-    for key, path in product.paths.items():
-        out.print(f"{key:<12} {escape(path)}", highlight=False, soft_wrap=True)
-
-
-def _print_demonstration(made: Demonstration) -> None:
-    _print_product(made.product)
-    out.print(f"sha256 of the class map: {made.product.checksums['class-map']}", soft_wrap=True)
-    out.print(
-        f"agreement with the known truth {made.accuracy.overall:.3f}, macro-F1 {made.accuracy.macro_f1:.3f}, "
-        f"{made.seconds:.0f} s"
-    )
-
-
-def _print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, indent=1) + "\n")
 
 
 if __name__ == "__main__":

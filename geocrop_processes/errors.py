@@ -8,11 +8,13 @@
     │   ├── UnknownModel          no registered model of that name or version
     │   ├── NoBaseline            no land-cover baseline of the season, though a mask was asked for
     │   ├── UnknownJob            no job of that name
+    │   ├── Refused               the service refused the request; its own words are told
     │   └── InvalidSetting        a setting of the deployment; its name is told
     ├── NoMap                     the request is fine, the sky was not; exit code 1
     │   ├── NoScenes              the catalogue has no scene of this place and season
     │   ├── TooFewScenes          fewer usable scenes than a map needs
-    │   └── NothingClear          scenes, but no pixel seen clearly often enough
+    │   ├── NothingClear          scenes, but no pixel seen clearly often enough
+    │   └── JobFailed             a job of the service failed or was dismissed; its own words are told
     ├── Unavailable               a part that we depend on does not answer; later may help; exit code 1
     │   ├── CatalogUnavailable    the STAC API
     │   ├── SceneUnreadable       one scene's pixels
@@ -63,6 +65,10 @@ class NoBaseline(InvalidRequest):
     """A mask was asked for, and no land-cover baseline of the season and place is stored."""
 
 
+class Refused(InvalidRequest):
+    """The service refused the request."""
+
+
 class InvalidSetting(InvalidRequest):
     """A setting of the deployment has an unusable value."""
 
@@ -81,6 +87,10 @@ class TooFewScenes(NoMap):
 
 class NothingClear(NoMap):
     """No pixel was seen clearly often enough."""
+
+
+class JobFailed(NoMap):
+    """A job of the service ended without a map."""
 
 
 class Unavailable(GeoCropError):

@@ -8,9 +8,11 @@ The buckets and their layouts are a contract between all parts of a deployment:
     geocrop-datasets/    training tables and uploads
 """
 
+import hashlib
 import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
@@ -41,6 +43,18 @@ _CONFIG = Config(
 )
 
 
+@dataclass(frozen=True)
+class S3:
+    """What another library needs to open `s3://` addresses of a store itself."""
+
+    session: Session
+    """Where credentials come from."""
+    endpoint: str | None
+    """The server's address; AWS where there is none."""
+    region: str
+    """The region."""
+
+
 class Storage:
     """The object store of a deployment.
 
@@ -60,6 +74,8 @@ class Storage:
         self, root: str, *, endpoint: str | None = None, region: str | None = None
     ) -> None:
         self._folder: Path | None = None
+        self.s3: S3 | None = None
+        """How `url`s are opened; None where they are paths."""
         if root.startswith("s3://"):
             if root != "s3://":
                 raise InvalidSetting(
@@ -67,12 +83,11 @@ class Storage:
                 )
             try:
                 # a session of its own: the module's shared one is not safe among threads
-                self._s3 = Session().client(
-                    "s3",
-                    endpoint_url=endpoint,
-                    region_name=region or "us-east-1",
-                    config=_CONFIG,
+                session, named = Session(), region or "us-east-1"
+                self._s3 = session.client(
+                    "s3", endpoint_url=endpoint, region_name=named, config=_CONFIG
                 )
+                self.s3 = S3(session, endpoint, named)
             except ValueError as error:
                 raise InvalidSetting(
                     f"The storage endpoint {endpoint!r} is no address such as 'http://localhost:9000'."
@@ -139,6 +154,21 @@ class Storage:
             file = (self._folder / bucket / key).open("rb")
             file.seek(start)
             return _pieces(file, stop - start, action)
+
+    def version(self, bucket: str, key: str) -> str:
+        """What tells an object from any other that is ever stored under its key: its SHA-256, or S3's ETag.
+
+        Raises:
+            StorageUnavailable: there is no such object, or the store does not answer.
+        """
+        _check_key(key)
+        if self._folder is None:
+            with _translated(f"read {bucket}/{key}"):
+                tag = self._s3.head_object(Bucket=bucket, Key=key)["ETag"]
+                return f"etag:{tag.strip(chr(34))}"
+        path = self._folder / bucket / key
+        with _translated(f"read {path}"), path.open("rb") as file:
+            return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
 
     def list(self, bucket: str, prefix: str) -> list[str]:
         """The keys of a bucket that start with a prefix, sorted; none is fine.

@@ -2,9 +2,9 @@
 
 From the ground up: `spectra` and `crops` are tables; `weather`, `plots` and `curves` make plots of ground
 grow; `ground`, `blocks`, `terrain` and `landscape` lay them out; `sampling` makes pixels of them; `passes`,
-`sky` and `sensor` look at them from above; `witness` puts one season together; `layout`, `cogs`, `items`
-and `archive` write it down; `search` and `app` serve it; `samples` takes samples elsewhere; `demo` has the
-truth.
+`sky` and `sensor` look at them from above; `witness` puts one season together; `layout`, `cogs`, `items`,
+`items_c1` and `archive` write it down; `search` and `app` serve it; `samples` takes samples elsewhere; `demo` has
+the truth, `baseline` a land-cover map of it; `demonstration` makes a map of it all.
 """
 
 from geocrop_processes.simulation.app import serve

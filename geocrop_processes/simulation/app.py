@@ -20,7 +20,6 @@ from werkzeug.utils import send_file
 from werkzeug.wrappers import Request, Response
 
 from geocrop_processes.simulation.demo import NOTICE
-from geocrop_processes.simulation.layout import S2_L2A
 from geocrop_processes.simulation.search import BadSearch, parse
 
 if TYPE_CHECKING:
@@ -39,11 +38,10 @@ CONFORMANCE = (
 """Conformance classes; neither `query` nor `filter` is among them."""
 _GEOJSON = "application/geo+json"
 _LISTS = ("collections", "ids", "bbox")
-_COLLECTION = S2_L2A.collection
 
 
 class StacApp:
-    """The WSGI application over one archive; items are read once, at the start."""
+    """The WSGI application over one archive, of one collection; items are read once, at the start."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -51,6 +49,7 @@ class StacApp:
         self._items = sorted(
             items, key=lambda i: (i["properties"]["datetime"], i["properties"]["title"])
         )
+        self._name = str(self._items[0]["collection"])
         self._routes = Map(
             [
                 Rule("/", endpoint=self._landing),
@@ -87,7 +86,7 @@ class StacApp:
             _link("root", f"{root}/"),
             _link("conformance", f"{root}/conformance"),
             _link("data", f"{root}/collections"),
-            _link("child", f"{root}/collections/{_COLLECTION}"),
+            _link("child", f"{root}/collections/{self._name}"),
             {**_link("search", f"{root}/search", _GEOJSON), "method": "GET"},
             {**_link("search", f"{root}/search", _GEOJSON), "method": "POST"},
         ]
@@ -112,7 +111,7 @@ class StacApp:
         return _answer({"collections": [self._describe(root)], "links": links})
 
     def _collection(self, request: Request, collection: str) -> Response:
-        _known(collection)
+        self._check(collection)
         return _answer(self._describe(request.host_url.rstrip("/")))
 
     def _describe(self, root: str) -> Json:
@@ -123,11 +122,11 @@ class StacApp:
             pick(side)
             for pick, side in zip((min, min, max, max), zip(*boxes, strict=True), strict=True)
         ]
-        here = f"{root}/collections/{_COLLECTION}"
+        here = f"{root}/collections/{self._name}"
         return {
             "type": "Collection",
             "stac_version": "1.1.0",
-            "id": _COLLECTION,
+            "id": self._name,
             "title": "Simulated Sentinel-2 L2A in Digital Earth Africa's layout",
             "description": NOTICE,
             "license": "Apache-2.0",
@@ -144,16 +143,20 @@ class StacApp:
         }
 
     def _collection_items(self, request: Request, collection: str) -> Response:
-        _known(collection)
+        self._check(collection)
         values = {**_arguments(request), "collections": [collection]}
         return self._page(request, values)
 
     def _item(self, request: Request, collection: str, item: str) -> Response:
-        _known(collection)
+        self._check(collection)
         for candidate in self._items:
             if candidate["id"] == item:
                 return _answer(_absolute(candidate, request.host_url.rstrip("/")), _GEOJSON)
         raise NotFound(f"There is no item {item!r}.")
+
+    def _check(self, collection: str) -> None:
+        if collection != self._name:
+            raise NotFound(f"There is no collection {collection!r}.")
 
     def _search(self, request: Request) -> Response:
         if request.method != "POST":
@@ -220,11 +223,6 @@ class _QuietHandler(WSGIRequestHandler):
 
     def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 (werkzeug's name)
         """Log nothing."""
-
-
-def _known(collection: str) -> None:
-    if collection != _COLLECTION:
-        raise NotFound(f"There is no collection {collection!r}.")
 
 
 def _arguments(request: Request) -> Json:

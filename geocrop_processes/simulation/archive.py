@@ -33,6 +33,7 @@ from geocrop_processes.simulation.items import Subject, item
 from geocrop_processes.simulation.layout import (
     S2_L2A,
     TILES,
+    Layout,
     Tile,
     resolution,
     scene_folder,
@@ -63,8 +64,9 @@ class Extent:
 
 @dataclass(frozen=True)
 class _View:
-    """A tile's window, and what it sees."""
+    """A tile's window, what it sees, and how it is delivered."""
 
+    layout: Layout
     copy: int
     tile: Tile
     grid: Grid
@@ -72,7 +74,9 @@ class _View:
     plots: Plots
 
 
-def build_archive(folder: Path, progress: Progress, extent: Extent = Extent()) -> None:
+def build_archive(
+    folder: Path, progress: Progress, extent: Extent = Extent(), layout: Layout = S2_L2A
+) -> None:
     """Build the archive, unless the folder already holds this version of it.
 
     It is written beside the folder and moved into place when it is complete, so that an interrupted
@@ -82,8 +86,9 @@ def build_archive(folder: Path, progress: Progress, extent: Extent = Extent()) -
         folder: where it shall be; an older archive there is replaced.
         progress: is told the share that is done.
         extent: less than all of it, for tests.
+        layout: the product whose names and numbers it has; every layout shows the very same ground and sky.
     """
-    version = simulator_version(extent)
+    version = simulator_version(extent, layout)
     if is_current(folder, version):
         return
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -93,7 +98,7 @@ def build_archive(folder: Path, progress: Progress, extent: Extent = Extent()) -
         for stale in folder.parent.glob(f".{folder.name}.part-*"):
             shutil.rmtree(stale)
         part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.part-", dir=folder.parent))
-        scenes = _write_scenes(part, progress, extent)
+        scenes = _write_scenes(part, progress, extent, layout)
         manifest = {"version": version, "notice": NOTICE, "scenes": scenes}
         (part / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
         part.chmod(0o755)
@@ -110,9 +115,9 @@ def is_current(folder: Path, version: str) -> bool:
         return False
 
 
-def simulator_version(extent: Extent = Extent()) -> str:
-    """A digest of the simulator's own source text and of the extent: an edit makes archives outdated."""
-    digest = hashlib.sha256(repr(extent).encode())
+def simulator_version(extent: Extent = Extent(), layout: Layout = S2_L2A) -> str:
+    """A digest of the simulator's own source text, the extent and the layout: an edit makes archives outdated."""
+    digest = hashlib.sha256(f"{extent} {layout.collection}".encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())
     return digest.hexdigest()
@@ -125,12 +130,12 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _write_scenes(folder: Path, progress: Progress, extent: Extent) -> int:
+def _write_scenes(folder: Path, progress: Progress, extent: Extent, layout: Layout) -> int:
     """Write all scenes; how many there are."""
     progress(0.0, "Laying out the simulated landscape")
     passes = demo_witness().passes[:: extent.every]
-    views = [_view(copy, tile, extent) for copy, tile in enumerate(TILES)]
-    wrong = scene_name(TILES[0], _clearest(passes))
+    views = [_view(copy, tile, extent, layout) for copy, tile in enumerate(TILES)]
+    wrong = scene_name(layout, TILES[0], _clearest(passes))
     with ThreadPoolExecutor(_THREADS) as pool:
         jobs = [
             pool.submit(_write_scene, folder, view, acquisition, wrong)
@@ -148,10 +153,10 @@ def _write_scenes(folder: Path, progress: Progress, extent: Extent) -> int:
     return scenes
 
 
-def _view(copy: int, tile: Tile, extent: Extent) -> _View:
+def _view(copy: int, tile: Tile, extent: Extent, layout: Layout) -> _View:
     grid = tile.window(DEMO_AOI, extent.size_m)
     sampling = of_grid(demo_landscape(), grid)
-    return _View(copy, tile, grid, sampling, sampling.plots(demo_witness().fields))
+    return _View(layout, copy, tile, grid, sampling, sampling.plots(demo_witness().fields))
 
 
 def _clearest(passes: tuple[Acquisition, ...]) -> Acquisition:
@@ -167,9 +172,9 @@ def _write_scene(folder: Path, view: _View, acquisition: Acquisition, wrong: str
     scene = witness.scene(acquisition, view.sampling, view.plots, view.copy)
     if not scene.scl.any():
         return False
-    target = folder / scene_folder(S2_L2A, view.tile, acquisition)
+    target = folder / scene_folder(view.layout, view.tile, acquisition)
     target.mkdir(parents=True)
-    for band, values in _rasters(scene, view.grid).items():
+    for band, values in _rasters(scene, view).items():
         pixel = resolution(band)
         write_cog(
             target / f"{band}.tif",
@@ -178,9 +183,9 @@ def _write_scene(folder: Path, view: _View, acquisition: Acquisition, wrong: str
             Affine(pixel, 0, view.grid.left, 0, -pixel, view.grid.top),
             Resampling.nearest if band == SCL else Resampling.average,
         )
-    name = scene_name(view.tile, acquisition)
+    name = scene_name(view.layout, view.tile, acquisition)
     subject = Subject(
-        layout=S2_L2A,
+        layout=view.layout,
         tile=view.tile,
         grid=view.grid,
         acquisition=acquisition,
@@ -192,9 +197,16 @@ def _write_scene(folder: Path, view: _View, acquisition: Acquisition, wrong: str
     return True
 
 
-def _rasters(scene: Scene, grid: Grid) -> dict[str, npt.NDArray[np.uint16] | npt.NDArray[np.uint8]]:
+def _rasters(
+    scene: Scene, view: _View
+) -> dict[str, npt.NDArray[np.uint16] | npt.NDArray[np.uint8]]:
     """A scene's bands and classification as rasters, by name."""
-    height, width = grid.height // 2, grid.width // 2
-    fine = {BANDS[b]: v.reshape(grid.shape) for b, v in zip(FINE, scene.fine, strict=True)}
-    coarse = {BANDS[b]: v.reshape(height, width) for b, v in zip(COARSE, scene.coarse, strict=True)}
-    return {**fine, **coarse, SCL: scene.scl.reshape(height, width)}
+    grid, added = view.grid, np.uint16(view.layout.added_dn)
+    half = grid.height // 2, grid.width // 2
+    values = {
+        **{BANDS[b]: v.reshape(grid.shape) for b, v in zip(FINE, scene.fine, strict=True)},
+        **{BANDS[b]: v.reshape(half) for b, v in zip(COARSE, scene.coarse, strict=True)},
+    }
+    # no data stays 0: the processor adds the offset to what was measured only
+    delivered = {band: np.where(dn == 0, dn, dn + added) for band, dn in values.items()}
+    return {**delivered, SCL: scene.scl.reshape(half)}

@@ -6,8 +6,8 @@ about maps of real fields.
 
 import json
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,9 @@ from geocrop_processes.pipeline.product import Product
 from geocrop_processes.registry import RegisteredModel, Registry
 from geocrop_processes.simulation.app import serve
 from geocrop_processes.simulation.archive import build_archive, simulator_version
+from geocrop_processes.simulation.baseline import write_baseline
 from geocrop_processes.simulation.demo import DEMO_AOI, DEMO_SEASON, truth
-from geocrop_processes.simulation.layout import S2_L2A
+from geocrop_processes.simulation.layout import S2_L2A, layout_of
 from geocrop_processes.simulation.legend import LEGEND
 from geocrop_processes.simulation.samples import training_samples
 from geocrop_processes.storage import RESULTS, Storage
@@ -41,7 +42,8 @@ Progress = Callable[[float, str], None]
 MODEL = "geocrop-demo"
 """The name that the demo's model is registered under."""
 ARCHIVE = "simulation"
-"""The archive's folder within the data folder; as a catalogue's address it means that archive."""
+"""What the names of archives' folders within the data folder start with; as a catalogue's address it means the one
+of the collection that is set."""
 SEED = 1
 """Of the training samples and of the training."""
 HOLDOUT_SEED = 2
@@ -64,11 +66,14 @@ class Demonstration:
     """Its mapped pixels against the truth."""
     seconds: float
     """From the start to the figures."""
+    urls: Mapping[str, str] = field(default_factory=dict)
+    """Where each of its files is over HTTP, by asset key; none where no service made it."""
 
     def to_json(self) -> dict[str, Any]:
         """The figures as JSON values, as in `demo.json`."""
         figures = self.product.summary
         return {
+            "job_id": self.product.job_id,
             "checksum_sha256": self.product.checksums["class-map"],
             "agreement": self.accuracy.overall,
             "macro_f1": self.accuracy.macro_f1,
@@ -79,11 +84,59 @@ class Demonstration:
             "notice": figures["notice"],
             "seconds": round(self.seconds, 1),
             "paths": self.product.paths,
+            "urls": dict(self.urls),
         }
+
+    def write(self, folder: Path) -> None:
+        """Write `demo.json` into the data folder."""
+        (folder / "demo.json").write_text(json.dumps(self.to_json(), indent=1))
+
+
+def prepare(
+    folder: Path,
+    storage: Storage,
+    registry: Registry,
+    progress: Progress,
+    collection: str = S2_L2A.collection,
+) -> RegisteredModel:
+    """Build what is missing of what a demonstration needs; its model.
+
+    Args:
+        folder: the data folder that the archive is kept in.
+        storage: where the baseline goes.
+        registry: where the model is registered.
+        progress: told what is being done.
+        collection: whose layout the archive has.
+    """
+    prepare_archive(folder, collection, _part(progress, 0.0, 0.4))
+    write_baseline(storage)
+    return demo_model(registry, _part(progress, 0.4, 1.0))
+
+
+def prepare_archive(data: Path, collection: str, progress: Progress) -> Path:
+    """The folder of the simulated archive in a collection's layout, built where it is missing or outdated.
+
+    Args:
+        data: the data folder that it is kept in.
+        collection: `s2_l2a` or `s2_l2a_c1`.
+        progress: told what is being done.
+
+    Raises:
+        InvalidSetting: the simulator has no such collection.
+    """
+    layout = layout_of(collection)
+    folder = data / (ARCHIVE if layout is S2_L2A else f"{ARCHIVE}-{collection}")
+    build_archive(folder, progress, layout=layout)
+    return folder
 
 
 def demonstrate(
-    folder: Path, storage: Storage, registry: Registry, access: Access, progress: Progress
+    folder: Path,
+    storage: Storage,
+    registry: Registry,
+    access: Access,
+    progress: Progress,
+    collection: str = S2_L2A.collection,
 ) -> Demonstration:
     """Build what is missing, map the demo's place, compare with the truth, write `demo.json`.
 
@@ -93,23 +146,23 @@ def demonstrate(
         registry: where the model is registered.
         access: how scenes are read.
         progress: told what is being done.
+        collection: whose layout the archive has.
     """
     started = time.monotonic()
-    build_archive(folder / ARCHIVE, _part(progress, 0.0, 0.3))
-    model = demo_model(registry, _part(progress, 0.3, 0.8))
-    with serve(folder / ARCHIVE) as url:
+    model = prepare(folder, storage, registry, _part(progress, 0.0, 0.8), collection)
+    with serve(prepare_archive(folder, collection, _part(progress, 0.8, 0.8))) as url:
         product = classify(
             "demo",
             Request(DEMO_AOI, DEMO_SEASON, ARCHIVE, block_px=512, min_acquisitions=6),
             model,
-            find=Catalog(url, S2_L2A.collection).find,
+            find=Catalog(url, collection).find,
             storage=storage,
             access=access,
             threads=THREADS,
             progress=_part(progress, 0.8, 1.0),
         )
     result = Demonstration(product, compare(storage, product.job_id), time.monotonic() - started)
-    (folder / "demo.json").write_text(json.dumps(result.to_json(), indent=1))
+    result.write(folder)
     return result
 
 

@@ -14,12 +14,13 @@ from pyproj import Transformer
 
 from geocrop_processes.domain.grid import Grid
 from geocrop_processes.simulation.ground import PLANE_EPSG, Place
+from geocrop_processes.simulation.items_c1 import properties_c1
 from geocrop_processes.simulation.layout import (
+    S2_L2A_C1,
     Layout,
     Tile,
     resolution,
     scene_folder,
-    scene_name,
 )
 from geocrop_processes.simulation.passes import Acquisition
 
@@ -50,7 +51,7 @@ class Subject:
     swath: tuple[float, float] | None
     """The swath's western edge: metres east of the place, metres east per metre north; none where it sees all."""
     flagged: bool
-    """What `sentinel:boa_offset_applied` says."""
+    """What `sentinel:boa_offset_applied` says; Collection 1 has no such flag."""
 
 
 def item(subject: Subject, place: Place, scl: npt.NDArray[np.uint8]) -> dict[str, Any]:
@@ -86,14 +87,24 @@ def item(subject: Subject, place: Place, scl: npt.NDArray[np.uint8]) -> dict[str
             max(x for x, _ in ring),
             max(y for _, y in ring),
         ],
-        "properties": {**_properties(subject, scl), **on_item, **_raster(subject.grid, 10)},
+        "properties": {
+            **(
+                properties_c1(tile, acquisition, scl)
+                if layout is S2_L2A_C1
+                else _properties(subject, scl)
+            ),
+            **on_item,
+            **_raster(subject.grid, 10),
+            # the one property that a real item has not: products read from it what they are
+            "geocrop:simulated": True,
+        },
         "links": [],
         "assets": {
             asset: {
                 "href": f"{folder}/{band}.tif",
                 "type": _COG,
-                "title": band,
-                "eo:bands": [{"name": band}],
+                "title": asset,
+                "eo:bands": [{"name": asset}],
                 **on_assets,
                 **_raster(subject.grid, resolution(band)),
                 "roles": ["data"],
@@ -108,7 +119,7 @@ def _properties(subject: Subject, scl: npt.NDArray[np.uint8]) -> dict[str, Any]:
     when = acquisition.when
     baseline = "05.09" if f"{when:%Y-%m-%d}" >= _BASELINE_0509 else "04.00"
     product = (
-        f"{scene_name(tile, acquisition)[:3]}_MSIL2A_{when:%Y%m%dT%H%M%S}_N{baseline.replace('.', '')}"
+        f"S2{acquisition.platform[-1].upper()}_MSIL2A_{when:%Y%m%dT%H%M%S}_N{baseline.replace('.', '')}"
         f"_R{acquisition.orbit:03d}_T{tile.name}_{when:%Y%m%d}T123456"
     )
     seen = scl > 0
@@ -136,8 +147,6 @@ def _properties(subject: Subject, scl: npt.NDArray[np.uint8]) -> dict[str, Any]:
         "sentinel:valid_cloud_cover": True,
         "cubedash:region_code": tile.name,
         "datetime": stamp,
-        # the one property that a real item has not: products read from it what they are
-        "geocrop:simulated": True,
     }
 
 

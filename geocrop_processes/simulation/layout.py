@@ -1,10 +1,11 @@
-"""How an archive is laid out: Digital Earth Africa's product `s2_l2a`, and the MGRS tiles of the demo."""
+"""How an archive is laid out: Digital Earth Africa's products `s2_l2a` and `s2_l2a_c1`, and the demo's tiles."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from geocrop_processes.domain.aoi import Aoi
 from geocrop_processes.domain.grid import PIXEL_M, Grid
+from geocrop_processes.errors import InvalidSetting
 from geocrop_processes.features.bands import BANDS, BANDS_10M, SCL
 from geocrop_processes.simulation.passes import Acquisition
 
@@ -23,11 +24,47 @@ class Layout:
     assets: Mapping[str, str] = field(default_factory=dict)
     """The asset's name of every band and the scene classification, in the order of delivery."""
     added_dn: int = 0
-    """What is added to every digital number: nothing here, since the provider took the offset off again."""
+    """What every digital number holds too much; 0 where the provider took the offset off again."""
+    named_by_second: bool = False
+    """Whether names of scenes tell the second of the acquisition, not its day and a sequence number."""
 
 
 S2_L2A = Layout("s2_l2a", "sentinel-s2-l2a-cogs", {name: name for name in (*BANDS, SCL)})
 """Element 84's cloud-optimised GeoTIFFs as Digital Earth Africa mirrors them."""
+S2_L2A_C1 = Layout(
+    "s2_l2a_c1",
+    "sentinel-2-c1-l2a",
+    {
+        "B02": "blue",
+        "B03": "green",
+        "B04": "red",
+        "B05": "rededge1",
+        "B06": "rededge2",
+        "B07": "rededge3",
+        "B08": "nir",
+        "B8A": "nir08",
+        "B11": "swir16",
+        "B12": "swir22",
+        SCL: "scl",
+    },
+    added_dn=1000,
+    named_by_second=True,
+)
+"""ESA's Collection 1, reprocessed as a whole: every pixel of every date carries `BOA_ADD_OFFSET`."""
+_LAYOUTS = {layout.collection: layout for layout in (S2_L2A, S2_L2A_C1)}
+
+
+def layout_of(collection: str) -> Layout:
+    """The layout of a collection.
+
+    Raises:
+        InvalidSetting: the simulator knows none of that name.
+    """
+    if collection not in _LAYOUTS:
+        raise InvalidSetting(
+            f"The simulated archive has no collection {collection!r}; it can have {' or '.join(_LAYOUTS)}."
+        )
+    return _LAYOUTS[collection]
 
 
 @dataclass(frozen=True)
@@ -61,9 +98,11 @@ def resolution(band: str) -> int:
     return 10 if band in BANDS_10M else 20
 
 
-def scene_name(tile: Tile, acquisition: Acquisition) -> str:
-    """The name of a scene's folder, such as `S2A_36KTF_20221112_0_L2A`."""
+def scene_name(layout: Layout, tile: Tile, acquisition: Acquisition) -> str:
+    """The name of a scene's folder: `S2A_36KTF_20221112_0_L2A`, or `S2A_T36KTF_20221112T081931_L2A`."""
     satellite = "S2" + acquisition.platform[-1].upper()
+    if layout.named_by_second:
+        return f"{satellite}_T{tile.name}_{acquisition.when:%Y%m%dT%H%M%S}_L2A"
     return f"{satellite}_{tile.name}_{acquisition.when:%Y%m%d}_0_L2A"
 
 
@@ -71,5 +110,5 @@ def scene_folder(layout: Layout, tile: Tile, acquisition: Acquisition) -> str:
     """The folder of a scene's files within the bucket; no slash at its end."""
     when = acquisition.when
     zone, band, square = tile.name[:2], tile.name[2], tile.name[3:]
-    name = scene_name(tile, acquisition)
+    name = scene_name(layout, tile, acquisition)
     return f"{layout.prefix}/{zone}/{band}/{square}/{when.year}/{when.month}/{name}"
