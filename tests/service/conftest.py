@@ -1,12 +1,37 @@
 """A job store of its own for each test."""
 
+import hashlib
+import json
+import socket
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 
+import numpy as np
+import numpy.typing as npt
 import pytest
+import uvicorn
+from fastapi import FastAPI
 
+from geocrop_processes.domain.aoi import Aoi
+from geocrop_processes.domain.grid import Block, Grid
+from geocrop_processes.domain.legend import CropClass, Legend
+from geocrop_processes.domain.season import Season
+from geocrop_processes.models.card import ModelCard
+from geocrop_processes.publish.assets import KINDS, ProductAsset
+from geocrop_processes.publish.cog import write_class_map
+from geocrop_processes.publish.record import MapRecord, SourceScene
+from geocrop_processes.publish.stac import build_item
+from geocrop_processes.publish.style import qml
+from geocrop_processes.publish.summary import summarise
+from geocrop_processes.publish.tally import Tally
 from geocrop_processes.service.jobs import JobStore
-from geocrop_processes.settings import Settings
+from geocrop_processes.service.steps import Step
+from geocrop_processes.settings import ServiceSettings, Settings
+from geocrop_processes.storage import RESULTS, Storage
 
 
 @pytest.fixture
@@ -21,3 +46,130 @@ def store(tmp_path: Path) -> Iterator[JobStore]:
     opened = JobStore(f"sqlite:///{tmp_path / 'jobs.db'}", lease_s=60, attempts=3)
     yield opened
     opened.close()
+
+
+LEGEND = Legend(
+    (
+        CropClass(1, "maize", "#ffd300", cropland=True),
+        CropClass(4, "soybean", "#267000", cropland=True),
+        CropClass(13, "water", "#419bdf"),
+    )
+)
+CARD = ModelCard(
+    name="stripes",
+    description="Three classes in stripes.",
+    legend=LEGEND,
+    features=("ndvi_sep",),
+    fingerprint="sha256:" + "ab" * 32,
+    simulated=True,
+    seasons=(2022,),
+    samples={"maize": 10},
+    accuracy={},
+    software={},
+    seed=1,
+)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A product that was published by hand."""
+
+    job_id: str
+    classes: npt.NDArray[np.uint8]
+    files: dict[str, bytes]
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A store and its files, and how products come into them."""
+
+    settings: Settings
+    store: JobStore
+    storage: Storage
+    folder: Path
+
+    def publish(
+        self, job_id: str, lon: float = 30.2, lat: float = -17.36, year: int = 2022
+    ) -> Made:
+        """Run the job `job_id` without the imagery: three stripes of classes in a circle of 600 m."""
+        aoi, season = Aoi(lon, lat, 600.0), Season(year)
+        grid = Grid.of_aoi(aoi, 32736)
+        stripes = np.resize(np.repeat(np.array([1, 4, 13], np.uint8), 9), grid.shape)
+        classes = np.where(grid.inside(aoi), stripes, 0).astype(np.uint8)
+        confidence = np.full((5, *grid.shape), 100, np.uint8)
+        record = MapRecord(
+            job_id=job_id,
+            aoi=aoi,
+            season=season,
+            grid=grid,
+            card=CARD,
+            model_version="1",
+            member_checksums={"xgboost.ubj": "11" * 32},
+            catalog_url="http://127.0.0.1:8000",
+            scenes=(SourceScene("S2A_1", "s2_l2a", datetime(2022, 11, 12, tzinfo=UTC), None),),
+            left_out=(),
+            digest=hashlib.sha256(f"{lon} {lat} {year}".encode()).hexdigest(),
+            simulated=True,
+            created=datetime(2026, 11, 23, 6, 0, tzinfo=UTC),
+            software={"geocrop": "0.1.0"},
+            tally=Tally.of_block(classes, confidence, grid.inside(aoi)),
+        )
+        folder = self.folder / job_id
+        folder.mkdir()
+        whole = Block(0, 0, grid.height, grid.width)
+        write_class_map(folder / "class-map.tif", grid, [(whole, classes)], LEGEND, {})
+        (folder / "class-map.qml").write_text(qml(LEGEND))
+        (folder / "summary.json").write_text(json.dumps(summarise(record)))
+        assets = [
+            ProductAsset.of_file(key, folder / kind.file_name)
+            for key, kind in KINDS.items()
+            if (folder / kind.file_name).exists()
+        ]
+        item = build_item(record, assets).to_dict(include_self_link=False, transform_hrefs=False)
+        (folder / "item.json").write_text(json.dumps(item))
+        files = {path.name: path.read_bytes() for path in folder.iterdir()}
+        for name, content in files.items():
+            self.storage.put(RESULTS, f"results/{job_id}/{name}", content, "text/plain")
+        self.store.add(job_id, "crop-classification", {}, {}, digest=record.digest)
+        plan = self.claim("plan")
+        assert self.store.planned(plan, b"{}", ["0-0"], record.digest)
+        assert self.store.block_done(self.claim("block"))
+        result = {"job_id": job_id, "outputs": {}, "summary": {}}
+        assert self.store.finished(self.claim("finish"), result, item)
+        return Made(job_id, classes, files)
+
+    def claim(self, kind: str) -> Step:
+        step = self.store.claim([kind])
+        assert step is not None
+        return step
+
+
+@pytest.fixture
+def shop(store: JobStore, tmp_path: Path) -> Shop:
+    """An empty store and folder."""
+    settings = Settings(data=tmp_path / "data", service=ServiceSettings(url="http://127.0.0.1:1/x"))
+    return Shop(settings, store, settings.open_storage(), tmp_path)
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Callable[[str], FastAPI]], str]]:
+    """Serve an application over real HTTP on loopback; what makes it is told its address."""
+    servers: list[tuple[uvicorn.Server, Thread]] = []
+
+    def start(make: Callable[[str], FastAPI]) -> str:
+        listener = socket.socket()
+        listener.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server = uvicorn.Server(uvicorn.Config(make(url), log_config=None, ws="none"))
+        thread = Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        servers.append((server, thread))
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.01)
+        return url
+
+    yield start
+    for server, thread in servers:
+        server.should_exit = True
+        thread.join(10)
