@@ -145,6 +145,16 @@ class Registry:
                 ) from error
         return _open(files, str(entry.version), reference)
 
+    def resolve(self, reference: str) -> str:
+        """The `name@version` that `name`, `name@alias` or `name@version` means now; no file is loaded.
+
+        Raises:
+            UnknownModel: nothing of that name, version or alias is registered; those that are, are named.
+            RegistryUnavailable: the registry does not answer.
+        """
+        entry = self._find(reference)
+        return f"{entry.name}@{entry.version}"
+
     def list(self) -> list[ModelEntry]:
         """Every registered version, by name, the newest first."""
         entries = []

@@ -157,6 +157,19 @@ def test_every_page_of_the_list_is_read(
     assert {one, two} <= {e.name for e in registry.list()}
 
 
+def test_a_reference_is_resolved_to_the_version_that_it_means_now(
+    registry: Registry, save: Save
+) -> None:
+    first = save()
+    second = save(alias="candidate")
+    name = first.card.name
+    assert registry.resolve(name) == first.reference
+    assert registry.resolve(f"{name}@candidate") == second.reference
+    assert registry.resolve(second.reference) == second.reference
+    with pytest.raises(UnknownModel):
+        registry.resolve(f"{name}@999")
+
+
 @pytest.mark.parametrize("at", ["", "@1", "@99", "@candidate", "@99999999999999999999", "@@", "@٣"])
 def test_a_model_that_is_not_registered_is_unknown_and_those_that_are_are_named(
     at: str, registry: Registry, save: Save

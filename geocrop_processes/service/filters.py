@@ -1,0 +1,80 @@
+"""The filters of the list of jobs, as OGC API - Processes has them."""
+
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import Request
+
+from geocrop_processes.service.problems import invalid
+
+_STATUSES = ("accepted", "running", "successful", "failed", "dismissed")
+
+
+def job_filters(request: Request) -> dict[str, Any]:
+    """The parameters of a request as arguments of the job store's `list`.
+
+    Raises:
+        Problem: a value is not allowed.
+    """
+    _listed(request, "type", ("process",))
+    since, until = _interval(request.query_params.get("datetime"))
+    return {
+        "process": _listed(request, "processID") or None,
+        "status": _listed(request, "status", _STATUSES),
+        "since": since,
+        "until": until,
+        "min_s": _seconds(request, "minDuration"),
+        "max_s": _seconds(request, "maxDuration"),
+    }
+
+
+def _listed(request: Request, name: str, allowed: tuple[str, ...] = ()) -> list[str]:
+    """Values of a parameter, separated by commas or repeated."""
+    values = [
+        v.strip() for text in request.query_params.getlist(name) for v in text.split(",") if v
+    ]
+    for value in values:
+        if allowed and value not in allowed:
+            raise invalid(f"The parameter {name!r} is {value!r}, allowed are {', '.join(allowed)}.")
+    return values
+
+
+def _seconds(request: Request, name: str) -> float | None:
+    text = request.query_params.get(name)
+    if text is None:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise invalid(f"The parameter {name!r} is {text!r}: a number of seconds from 0 is allowed.")
+    return seconds
+
+
+def _interval(text: str | None) -> tuple[datetime | None, datetime | None]:
+    """An instant, or an interval whose ends may be open (`..`, or nothing)."""
+    if text is None:
+        return None, None
+    start, slash, end = text.partition("/")
+    since, until = _instant(start, text), _instant(end, text) if slash else None
+    if not slash:
+        return since, since
+    if since and until and since > until:
+        raise invalid(f"The parameter 'datetime' is {text!r}: it ends before it begins.")
+    return since, until
+
+
+def _instant(text: str, whole: str) -> datetime | None:
+    if text in {"", ".."}:
+        return None
+    try:
+        # a plus in an address that nobody quoted arrives as a blank
+        at = datetime.fromisoformat(text.replace(" ", "+"))
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise invalid(
+            f"The parameter 'datetime' is {whole!r}: allowed are a time such as 2022-09-01T00:00:00Z, or "
+            "two of them with a slash between, where `..` leaves an end open."
+        ) from error

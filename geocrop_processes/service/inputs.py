@@ -1,0 +1,233 @@
+"""The JSON a client sends, turned into values, or a problem that names the input.
+
+Everything is checked before anything is stored or queued: first against the process description, then by
+the domain's own checks.
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from jsonschema import Draft7Validator
+from jsonschema.exceptions import ValidationError, best_match
+
+from geocrop_processes.domain.aoi import Aoi
+from geocrop_processes.domain.season import Season
+from geocrop_processes.errors import InvalidRequest, InvalidSeason
+from geocrop_processes.service.problems import (
+    INPUTS_OF_ERRORS,
+    invalid,
+    no_such_output,
+)
+from geocrop_processes.service.processes import CROP_CLASSIFICATION, Description
+from geocrop_processes.settings import Settings
+
+Resolve = Callable[[str], str]
+"""A model's reference as somebody wrote it -> `name@version`; raises `UnknownModel`."""
+
+_MODES = ("value", "reference")
+_RESPONSES = ("document", "raw")
+
+
+@dataclass(frozen=True)
+class Order:
+    """An execution request that can be carried out."""
+
+    inputs: dict[str, Any]
+    """The values as JSON, defaults filled in."""
+    request: dict[str, Any]
+    """`outputs`, `response` and `subscriber` as they came."""
+
+
+def parse(content: bytes) -> dict[str, Any]:
+    """The body of an execution request.
+
+    Raises:
+        Problem: it is no JSON object.
+    """
+    try:
+        body = json.loads(content or b"{}", parse_constant=_refuse_constant)
+        # half a surrogate pair is JSON, but no text that can be stored or sent
+        json.dumps(body, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise invalid(f"The body of the request is no JSON: {error}.") from error
+    if not isinstance(body, dict):
+        raise invalid(f"The body of the request must be a JSON object, not {_shown(body)}.")
+    return body
+
+
+def check(
+    body: Mapping[str, Any], process: Description, settings: Settings, resolve: Resolve
+) -> Order:
+    """Accept an execution request, or say what is wrong with it.
+
+    Raises:
+        Problem: an input, output or option is not as the process description says, or the domain refuses it.
+        RegistryUnavailable: the model cannot be looked up.
+    """
+    values = check_inputs(body.get("inputs", {}), process["inputs"])
+    request = _request(body, process)
+    if process["id"] == CROP_CLASSIFICATION:
+        values = _map_inputs(values, settings, resolve)
+    return Order(values, request)
+
+
+def check_inputs(inputs: Any, described: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs' values with defaults filled in, as their schemas want them.
+
+    Raises:
+        Problem: an input is unknown, missing or not as its schema says.
+    """
+    if not isinstance(inputs, dict):
+        raise invalid(f"`inputs` must be an object of values by their names, not {_shown(inputs)}.")
+    known = ", ".join(described)
+    for name in inputs:
+        if name not in described:
+            raise invalid(f"There is no input {name!r}; the inputs are: {known}.")
+    values = {}
+    for name, about in described.items():
+        if name in inputs:
+            values[name] = _value(name, inputs[name], about["schema"])
+        elif about["minOccurs"]:
+            raise invalid(f"The input {name!r} is missing. {about['description']}")
+        elif "default" in about["schema"]:
+            values[name] = about["schema"]["default"]
+    return values
+
+
+def _value(name: str, given: Any, schema: Mapping[str, Any]) -> Any:
+    """One input's value, taken out of its wrapping where it has one."""
+    if isinstance(given, dict) and "href" in given:
+        raise invalid(
+            f"The input {name!r} is given by reference ({_shown(given['href'])}); only values are taken."
+        )
+    if isinstance(given, dict) and "value" in given:
+        _check_format(name, given, schema)
+        given = given["value"]
+    error = best_match(Draft7Validator(schema).iter_errors(given))
+    if error is not None:
+        where = "".join(f"[{part!r}]" for part in error.absolute_path)
+        raise invalid(f"The input {name!r}{where} is {_shown(error.instance)}: {_allowed(error)}.")
+    return int(given) if schema.get("type") == "integer" else given
+
+
+def _check_format(name: str, given: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
+    pairs = {"mediaType": "contentMediaType", "encoding": "contentEncoding"}
+    for said, described in pairs.items():
+        told = given.get(said)
+        default = "application/json" if said == "mediaType" else None
+        wanted = schema.get(described, default)
+        if told is not None and told != wanted:
+            raise invalid(
+                f"The {said} of the input {name!r} is {_shown(told)}, allowed is {_shown(wanted)}."
+            )
+
+
+def _allowed(error: ValidationError) -> str:
+    """What a schema allows, in words for people."""
+    limit = error.validator_value
+    words: dict[str, str] = {
+        "type": f"it must be of type {limit}",
+        "enum": f"allowed are {limit}",
+        "minimum": f"at least {limit} is allowed",
+        "maximum": f"at most {limit} is allowed",
+        "minItems": f"it must hold at least {limit} values",
+        "maxItems": f"it must hold at most {limit} values",
+        "minLength": f"it must have at least {limit} characters",
+    }
+    return words.get(str(error.validator)) or str(error.message)
+
+
+def _map_inputs(values: dict[str, Any], settings: Settings, resolve: Resolve) -> dict[str, Any]:
+    """The inputs of a map, each accepted by the domain."""
+    try:
+        place = Aoi(*_floats(values["aoi"]))
+        place.check(settings.service_region(), settings.map.max_radius_m)
+        _check_season(values)
+        model = resolve(values.get("model", settings.map.model))
+    except InvalidRequest as error:
+        name = INPUTS_OF_ERRORS.get(type(error), "model")
+        if name == "year" and "as-of" in str(error):
+            name = "as_of"
+        raise invalid(f"The input {name!r} cannot be used: {error}") from error
+    return values | {"aoi": [place.lon, place.lat, place.radius_m], "model": model}
+
+
+def _floats(numbers: list[Any]) -> list[float]:
+    """Numbers as floats: JSON's whole numbers have no end, and become infinite here."""
+    return [float(v) if abs(v) < 1e300 else math.inf for v in numbers]
+
+
+def _check_season(values: Mapping[str, Any]) -> None:
+    """Accept the season, or say why not.
+
+    Raises:
+        InvalidSeason: there is none, it has not begun, or the as-of date lies outside it.
+    """
+    as_of = values.get("as_of")
+    try:
+        day = None if as_of is None else date.fromisoformat(as_of)
+    except ValueError as error:
+        raise InvalidSeason(
+            f"The as-of date {as_of!r} is no date of the form YYYY-MM-DD."
+        ) from error
+    season = Season(values["year"], day)
+    if not season.has_begun(datetime.now(UTC).date()):
+        raise InvalidSeason(
+            f"There is no imagery of season {season.year} yet: it begins on {season.start}."
+        )
+
+
+def _request(body: Mapping[str, Any], process: Description) -> dict[str, Any]:
+    """The options of an execution request as they came, once they are known to be possible."""
+    outputs = body.get("outputs")
+    if outputs is not None:
+        _check_outputs(outputs, process)
+    response = body.get("response", "document")
+    if response not in _RESPONSES:
+        raise invalid(f"`response` is {_shown(response)}, allowed are {', '.join(_RESPONSES)}.")
+    if body.get("subscriber") is not None:
+        raise invalid("`subscriber` is not offered: ask for the job's status instead.")
+    return {key: body[key] for key in ("outputs", "response") if body.get(key) is not None}
+
+
+def _check_outputs(outputs: Any, process: Description) -> None:
+    if not isinstance(outputs, dict):
+        raise invalid(
+            f"`outputs` must be an object of options by outputs' names, not {_shown(outputs)}."
+        )
+    described = process["outputs"]
+    for name, options in outputs.items():
+        if name not in described:
+            raise no_such_output(name, list(described), status=400)
+        if not isinstance(options, dict):
+            raise invalid(
+                f"The options of output {name!r} must be an object, not {_shown(options)}."
+            )
+        mode = options.get("transmissionMode")
+        offered = process["outputTransmission"]
+        if mode is not None and mode not in offered:
+            raise invalid(
+                f"The transmissionMode of output {name!r} is {_shown(mode)}, "
+                f"offered are {', '.join(m for m in _MODES if m in offered)}."
+            )
+        wanted = options.get("format")
+        if wanted is not None:
+            if not isinstance(wanted, dict):
+                raise invalid(
+                    f"The format of output {name!r} must be an object, not {_shown(wanted)}."
+                )
+            _check_format(name, wanted, described[name]["schema"])
+
+
+def _shown(value: Any) -> str:
+    """A value as JSON, not too long."""
+    text = json.dumps(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")

@@ -1,0 +1,99 @@
+"""What a request prefers: JSON or HTML (RFC 9110), asynchronous or not (RFC 7240); pages of lists."""
+
+from collections.abc import Iterator
+from urllib.parse import urlencode
+
+from fastapi import Request
+
+from geocrop_processes.service.problems import invalid
+
+
+def wants_html(request: Request) -> bool:
+    """Whether HTML is asked for explicitly; JSON is what everybody else gets.
+
+    Raises:
+        Problem: the parameter `f` names neither.
+    """
+    asked = request.query_params.get("f")
+    if asked is not None:
+        if asked not in {"json", "html"}:
+            raise invalid(f"The parameter 'f' is {asked!r}, allowed are json, html.")
+        return asked == "html"
+    weights = dict.fromkeys(("text/html", "json"), 0.0)
+    for media_type, weight in _accepted(request.headers.get("Accept", "")):
+        kind = "text/html" if media_type == "text/html" else "json"
+        weights[kind] = max(weights[kind], weight)
+    return weights["text/html"] > 0 and weights["text/html"] >= weights["json"]
+
+
+def prefers_async(request: Request) -> bool:
+    """Whether one of the preferences is `respond-async`, in any case and with any parameters."""
+    fields = request.headers.getlist("Prefer")
+    tokens = (part.partition(";")[0].partition("=")[0] for f in fields for part in f.split(","))
+    return any(token.strip().lower() == "respond-async" for token in tokens)
+
+
+def whole_number(request: Request, name: str, default: int, least: int) -> int:
+    """A parameter that counts.
+
+    Raises:
+        Problem: it is no whole number, or too small.
+    """
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) >= least):
+        raise invalid(
+            f"The parameter {name!r} is {text!r}: a whole number from {least} is allowed."
+        )
+    return int(text)
+
+
+def page_links(
+    request: Request, address: str, limit: int, offset: int, total: int
+) -> list[dict[str, str]]:
+    """The links `self`, `next` and `prev` of a page of a list."""
+    kept = [(k, v) for k, v in request.query_params.multi_items() if k not in {"limit", "offset"}]
+
+    def link(rel: str, start: int, title: str) -> dict[str, str]:
+        query = urlencode([*kept, ("limit", limit), ("offset", start)])
+        return {
+            "rel": rel,
+            "href": f"{address}?{query}",
+            "type": "application/json",
+            "title": title,
+        }
+
+    own = str(request.url.query)
+    links = [
+        {
+            "rel": "self",
+            "href": f"{address}?{own}" if own else address,
+            "type": "application/json",
+            "title": "This page",
+        }
+    ]
+    if offset + limit < total:
+        links.append(link("next", offset + limit, "The next page"))
+    if offset:
+        links.append(link("prev", max(0, offset - limit), "The page before"))
+    return links
+
+
+def _accepted(header: str) -> Iterator[tuple[str, float]]:
+    """Each media type of an Accept header with its weight; a weight that is none counts as 0."""
+    for part in header.split(","):
+        media_type, *parameters = (p.strip().lower() for p in part.split(";"))
+        weight = 1.0
+        for parameter in parameters:
+            name, _, value = parameter.partition("=")
+            if name.strip() == "q":
+                weight = _weight(value.strip())
+        yield media_type, weight
+
+
+def _weight(text: str) -> float:
+    try:
+        return min(1.0, max(0.0, float(text)))
+    except ValueError:
+        return 0.0

@@ -1,0 +1,110 @@
+"""The one table: what went wrong -> the OGC exception type and HTTP status (RFC 7807)."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi.responses import JSONResponse
+
+from geocrop_processes.errors import (
+    GeoCropError,
+    Inconsistent,
+    InvalidPlace,
+    InvalidRequest,
+    InvalidSeason,
+    NoMap,
+    OutsideRegion,
+    Unavailable,
+    UnknownJob,
+    UnknownModel,
+)
+
+MEDIA_TYPE = "application/problem+json"
+
+_OGC = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0/"
+_OGC_2 = "http://www.opengis.net/def/exceptions/ogcapi-processes-2/1.0/"
+NO_SUCH_PROCESS = f"{_OGC}no-such-process"
+NO_SUCH_JOB = f"{_OGC}no-such-job"
+RESULT_NOT_READY = f"{_OGC}result-not-ready"
+NO_SUCH_OUTPUT = f"{_OGC_2}no-such-output"
+INVALID_PARAMETER = (
+    "http://www.opengis.net/def/exceptions/ogcapi-common-1/1.0/invalid-parameter-value"
+)
+BLANK = "about:blank"
+"""The type of what the status alone explains."""
+
+
+@dataclass(eq=False)
+class Problem(Exception):
+    """Something that a client is told as a problem document."""
+
+    status: int
+    """The HTTP status."""
+    title: str
+    """What kind of problem, for people; the same each time."""
+    detail: str
+    """What is wrong this time: which value, and what is allowed."""
+    type: str = BLANK
+    """The URI of the kind."""
+    headers: dict[str, str] = field(default_factory=dict)
+    """What the response says beside it."""
+
+    def __str__(self) -> str:
+        return self.detail
+
+    def document(self) -> dict[str, Any]:
+        """The problem as JSON."""
+        return {
+            "type": self.type,
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+        }
+
+    def response(self) -> JSONResponse:
+        """The problem as a response."""
+        return JSONResponse(
+            self.document(), self.status, headers=self.headers, media_type=MEDIA_TYPE
+        )
+
+
+def invalid(detail: str) -> Problem:
+    """A request that must be changed."""
+    return Problem(400, "Invalid request", detail, INVALID_PARAMETER)
+
+
+def no_such_process(process: str, known: list[str]) -> Problem:
+    """A process that is not offered."""
+    detail = f"There is no process {process!r}; offered are: {', '.join(known)}."
+    return Problem(404, "No such process", detail, NO_SUCH_PROCESS)
+
+
+def no_such_output(output: str, known: list[str], status: int = 404) -> Problem:
+    """An output that a process does not have."""
+    detail = f"There is no output {output!r}; there are: {', '.join(known)}."
+    return Problem(status, "No such output", detail, NO_SUCH_OUTPUT)
+
+
+INPUTS_OF_ERRORS: dict[type[GeoCropError], str] = {
+    InvalidPlace: "aoi",
+    OutsideRegion: "aoi",
+    InvalidSeason: "year",
+    UnknownModel: "model",
+}
+"""The input that a refused value came in."""
+
+_TABLE: tuple[tuple[type[GeoCropError], int, str, str], ...] = (
+    (UnknownJob, 404, "No such job", NO_SUCH_JOB),
+    (InvalidRequest, 400, "Invalid request", INVALID_PARAMETER),
+    (NoMap, 422, "No map can be made", BLANK),
+    (Unavailable, 503, "Not available now", BLANK),
+    (Inconsistent, 500, "Parts that do not belong together", BLANK),
+)
+
+
+def problem_of(error: GeoCropError) -> Problem:
+    """What a client is told of an error."""
+    for kind, status, title, uri in _TABLE:
+        if isinstance(error, kind):
+            headers = {"Retry-After": "10"} if status == 503 else {}
+            return Problem(status, title, str(error), uri, headers)
+    return Problem(500, "Internal error", str(error))
