@@ -89,7 +89,7 @@ class Supervisor:
         *,
         descriptors: Sequence[int] = (),
         say: Callable[[str], None] = lambda _sentence: None,
-        ready_s: float = 60.0,
+        ready_s: float = 300.0,
     ) -> None:
         self._commands = commands
         self._logs = logs
