@@ -21,7 +21,7 @@ def made(shop: Any) -> Any:
 def client(shop: Any) -> Iterator[TestClient]:
     app = FastAPI()
     app.include_router(assets_router(shop.settings, shop.store, shop.storage))
-    app.add_exception_handler(Problem, lambda _, error: error.response())  # type: ignore[attr-defined]
+    app.add_exception_handler(Problem, lambda _, error: error.response())
     with TestClient(app) as opened:
         yield opened
 
