@@ -10,6 +10,9 @@ from geocrop_processes.errors import UnusableModel
 NO_DATA = 0
 """The class code of pixels that have no class: outside the AOI, or never seen clearly enough."""
 
+NOT_CROPLAND = "not cropland (baseline)"
+"""The name of what a mask puts in the place of crops where a land-cover baseline shows none."""
+_NOT_CROPLAND_COLOUR = "#e8dcc8"
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 
 
@@ -67,6 +70,20 @@ class Legend:
     def codes(self) -> tuple[int, ...]:
         """The class codes, ascending."""
         return tuple(c.code for c in self.classes)
+
+    @property
+    def cropland(self) -> tuple[int, ...]:
+        """The codes of the classes that are crops, ascending."""
+        return tuple(c.code for c in self.classes if c.cropland)
+
+    def masked(self) -> "Legend":
+        """The legend of a map that a cropland mask was laid on: one class more, above the highest code.
+
+        Raises:
+            UnusableModel: there is no code above the highest, or a class has the new one's name.
+        """
+        code = self.codes[-1] + 1
+        return Legend((*self.classes, CropClass(code, NOT_CROPLAND, _NOT_CROPLAND_COLOUR)))
 
     def name_of(self, code: int) -> str:
         """The class's name; `KeyError` where the legend has no such code."""

@@ -1,7 +1,7 @@
 """One block of a map: read, compute features, vote, store the result as a checkpoint."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, field, replace
 from io import BytesIO
 
 import numpy as np
@@ -16,6 +16,7 @@ from geocrop_processes.imagery.scene import LeftOut
 from geocrop_processes.models import confidence
 from geocrop_processes.models.ensemble import Ensemble
 from geocrop_processes.pipeline.plan import Plan, check_enough
+from geocrop_processes.publish.comparison import Comparison
 from geocrop_processes.storage import RESULTS, Storage
 
 _MAX_DAYS = 254
@@ -34,6 +35,8 @@ class BlockResult:
     """Keys of the scenes that gave pixels here."""
     left_out: tuple[LeftOut, ...]
     """Scenes that could not be read here."""
+    compared: Comparison = field(default_factory=Comparison)
+    """Against the baseline, where there is one."""
 
     def to_bytes(self) -> bytes:
         """The result as a checkpoint: npz, which holds arrays only."""
@@ -45,6 +48,7 @@ class BlockResult:
             confidence=self.confidence,
             used=np.array(self.used, str),
             left_out=scenes,
+            compared=np.array(astuple(self.compared), np.int64),
             allow_pickle=False,
         )
         return buffer.getvalue()
@@ -55,7 +59,8 @@ class BlockResult:
         with np.load(BytesIO(content), allow_pickle=False) as arrays:
             scenes = tuple(LeftOut(str(key), str(reason)) for key, reason in arrays["left_out"])
             used = tuple(str(key) for key in arrays["used"])
-            return cls(arrays["classes"], arrays["confidence"], used, scenes)
+            compared = Comparison(*(int(n) for n in arrays["compared"]))
+            return cls(arrays["classes"], arrays["confidence"], used, scenes, compared)
 
 
 def map_block(
@@ -65,9 +70,13 @@ def map_block(
 
     Raises:
         TooFewScenes: so many scenes cannot be read that too few acquisitions are left.
-        StorageUnavailable: the checkpoint cannot be stored.
+        StorageUnavailable: the checkpoint cannot be stored, or the baseline not be read.
     """
     result = compute_block(planned, block, ensemble, access)
+    if planned.check is not None:
+        grid = planned.grid.window(block)
+        classes, compared = planned.check.apply(result.classes, grid, storage)
+        result = replace(result, classes=classes, compared=compared)
     storage.put(RESULTS, _checkpoint(planned, block), result.to_bytes(), "application/octet-stream")
 
 

@@ -37,7 +37,7 @@ def classify(  # noqa: PLR0913 - everything that a job needs, handed over as val
         request: the place, the season and how to go about it.
         model: who decides.
         find: finds the scenes.
-        storage: where the product goes.
+        storage: where baselines are, and where the product goes.
         access: how scenes are read.
         threads: blocks computed at once; changes no byte.
         progress: told what is being done.
@@ -46,7 +46,7 @@ def classify(  # noqa: PLR0913 - everything that a job needs, handed over as val
         GeoCropError: as `plan`, `map_block` and `finish` say.
     """
     progress(0.0, "searching scenes")
-    planned = plan(job_id, datetime.now(UTC), request, model, find, access)
+    planned = plan(job_id, datetime.now(UTC), request, model, find, access, storage=storage)
     blocks = planned.blocks
     progress(0.1, f"{len(planned.scenes)} scenes, {len(blocks)} blocks")
     with ThreadPoolExecutor(threads) as pool:

@@ -18,7 +18,9 @@ from geocrop_processes.imagery.catalog import Found
 from geocrop_processes.imagery.cube import Acquisition, acquisitions
 from geocrop_processes.imagery.scene import LeftOut, Scene
 from geocrop_processes.imagery.screening import screen
+from geocrop_processes.pipeline.cropland import MASKS, NO_MASK, Check, choose
 from geocrop_processes.registry import RegisteredModel
+from geocrop_processes.storage import Storage
 
 Find = Callable[[Aoi, Season], Found]
 """Finds the scenes of an AOI and season; `Catalog.find` does."""
@@ -38,6 +40,12 @@ class Request:
     """The side of a block in pixels; it changes no byte of the map."""
     min_acquisitions: int
     """With fewer readable acquisitions the job fails."""
+    mask: str = NO_MASK
+    """`cropland` takes off crops where the season's land-cover baseline shows none; `none` keeps them."""
+
+    def __post_init__(self) -> None:
+        if self.mask not in MASKS:
+            raise ValueError(f"The mask must be one of {', '.join(MASKS)}, not {self.mask!r}.")
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,8 @@ class Plan:
     """Those that were found and not used, and why."""
     digest: str
     """The same digest means the same pixels."""
+    check: Check | None = None
+    """The baseline that the map is compared with, or masked by; None where there is none."""
 
     @property
     def blocks(self) -> list[Block]:
@@ -83,17 +93,20 @@ class Plan:
         return _ADAPTER.validate_json(content)
 
 
-def plan(
+def plan(  # noqa: PLR0913 - everything that is decided from
     job_id: str,
     created: datetime,
     request: Request,
     model: RegisteredModel,
     find: Find,
     access: Access,
+    *,
+    storage: Storage,
 ) -> Plan:
-    """Find and screen the scenes, choose the grid.
+    """Find and screen the scenes, choose the grid and the baseline.
 
     Raises:
+        NoBaseline, UnusableBaseline: a mask was asked for, and there is nothing to mask with.
         UnusableModel: the model was trained on other features.
         NoScenes: no scene was found.
         TooFewScenes: fewer usable acquisitions than the request's minimum.
@@ -108,6 +121,15 @@ def plan(
     if not found.scenes:
         raise NoScenes(f"None of the {len(found.left_out)} items found is a usable scene.")
     native = _native_scene(found.scenes, request.aoi)
+    grid = Grid.of_aoi(request.aoi, native.epsg)
+    check = choose(
+        request.mask,
+        request.season,
+        grid,
+        model.card.legend,
+        storage,
+        simulated=any(s.simulated for s in found.scenes),
+    )
     scenes, contradicted = screen(found.scenes, access)
     left_out = (*found.left_out, *contradicted)
     check_enough(
@@ -119,11 +141,12 @@ def plan(
         created=created,
         request=request,
         model=model.reference,
-        grid=Grid.of_aoi(request.aoi, native.epsg),
+        grid=grid,
         anchor=(round(corner.left), round(corner.top)),
         scenes=scenes,
         left_out=left_out,
-        digest=_digest(request, scenes, model),
+        digest=_digest(request, scenes, model, check),
+        check=check,
     )
 
 
@@ -158,9 +181,11 @@ def _coverage(scene: Scene, aoi: Aoi) -> float:
     return round(float((inside & across[None, :] & down[:, None]).sum() / inside.sum()), 6)
 
 
-def _digest(request: Request, scenes: Iterable[Scene], model: RegisteredModel) -> str:
-    """SHA-256 of everything that decides the pixels."""
-    decisive = {
+def _digest(
+    request: Request, scenes: Iterable[Scene], model: RegisteredModel, check: Check | None
+) -> str:
+    """SHA-256 of everything that decides the pixels: a baseline only where the map is masked by it."""
+    decisive: dict[str, object] = {
         # 1500 and 1500.0 are the same radius
         "aoi": [float(v) for v in (request.aoi.lon, request.aoi.lat, request.aoi.radius_m)],
         "season": str(request.season),
@@ -169,6 +194,8 @@ def _digest(request: Request, scenes: Iterable[Scene], model: RegisteredModel) -
         "features": FINGERPRINT,
         "min_acquisitions": request.min_acquisitions,
     }
+    if request.mask != NO_MASK and check is not None:
+        decisive["mask"] = [request.mask, check.decisive]
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
 

@@ -14,11 +14,18 @@ import geocrop_processes
 from geocrop_processes.errors import NothingClear
 from geocrop_processes.models.members import library_versions
 from geocrop_processes.pipeline.block import blocks_prefix, stored_results
+from geocrop_processes.pipeline.cropland import Check
 from geocrop_processes.pipeline.plan import Plan
 from geocrop_processes.publish.assets import KINDS, ProductAsset
 from geocrop_processes.publish.cog import write_class_map, write_confidence
+from geocrop_processes.publish.comparison import Comparison
 from geocrop_processes.publish.quicklook import write_quicklook
-from geocrop_processes.publish.record import LeftOutScene, MapRecord, SourceScene
+from geocrop_processes.publish.record import (
+    BaselineUse,
+    LeftOutScene,
+    MapRecord,
+    SourceScene,
+)
 from geocrop_processes.publish.stac import build_item
 from geocrop_processes.publish.style import gdal_pam, qml
 from geocrop_processes.publish.summary import summarise
@@ -82,13 +89,14 @@ def _write_files(
 ) -> list[ProductAsset]:
     """Write every file of the product but its item into a folder."""
     paths = {key: folder / kind.file_name for key, kind in KINDS.items()}
-    legend = record.card.legend
+    legend = record.legend
     tags = {
         "TITLE": f"Crop map {record.season}",
         "MODEL": record.model,
         "FEATURES": record.card.fingerprint,
         "DIGEST": record.digest,
         **({"NOTICE": record.notice} if record.notice else {}),
+        **_mask_tags(record),
     }
     write_class_map(
         paths["class-map"],
@@ -110,14 +118,23 @@ def _write_files(
     return [ProductAsset.of_file(key, path) for key, path in paths.items() if path.exists()]
 
 
+def _mask_tags(record: MapRecord) -> dict[str, str]:
+    """What a masked map says of its mask; a map without one is the same whether a baseline exists or not."""
+    if record.baseline is None or not record.baseline.masked:
+        return {}
+    return {"MASK": "cropland", "BASELINE": " ".join(sorted(record.baseline.files))}
+
+
 def _record(planned: Plan, model: RegisteredModel, storage: Storage) -> MapRecord:
     """Count the stored blocks, and gather what is known of the map."""
     tally = Tally()
+    compared = Comparison()
     used: set[str] = set()
     unreadable: dict[str, list[str]] = {}
     for block, result in stored_results(planned, storage):
         inside = planned.grid.window(block).inside(planned.request.aoi)
         tally += Tally.of_block(result.classes, result.confidence, inside)
+        compared += result.compared
         used.update(result.used)
         for scene in result.left_out:
             unreadable.setdefault(scene.key, []).append(scene.reason)
@@ -149,7 +166,15 @@ def _record(planned: Plan, model: RegisteredModel, storage: Storage) -> MapRecor
         created=planned.created,
         software=_software(),
         tally=tally,
+        baseline=_use(planned.check, compared),
     )
+
+
+def _use(check: Check | None, compared: Comparison) -> BaselineUse | None:
+    if check is None:
+        return None
+    files = {file.key: file.version for file in check.baseline.files}
+    return BaselineUse(check.baseline.kind, files, check.instead is not None, compared)
 
 
 def _software() -> dict[str, str]:

@@ -122,7 +122,7 @@ def _write(pen: _Pen, record: MapRecord, unmapped: str, pixels_per_metre: float)
 
 def _lines(record: MapRecord) -> list[_Line]:
     """The classes present, largest first; the smallest of too many as one line."""
-    counts = [_Line(c.colour, c.name, record.tally.pixels[c.code]) for c in record.card.legend]
+    counts = [_Line(c.colour, c.name, record.tally.pixels[c.code]) for c in record.legend]
     present = sorted((line for line in counts if line.pixels), key=lambda line: -line.pixels)
     if len(present) <= _MOST_LINES:
         return present

@@ -55,7 +55,7 @@ def write_quicklook(class_map: Path, record: MapRecord, path: Path) -> None:
 
 def _map_picture(class_map: Path, record: MapRecord) -> Image.Image:
     """The circle at whole multiples of its pixels where it is small, decimated where it is large."""
-    grid, legend = record.grid, record.card.legend
+    grid, legend = record.grid, record.legend
     longest = max(grid.shape)
     times = max(1, MAP_SIDE // longest)
     scale = min(1.0, MAP_SIDE / longest)

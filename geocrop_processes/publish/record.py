@@ -6,8 +6,10 @@ from datetime import datetime
 
 from geocrop_processes.domain.aoi import Aoi
 from geocrop_processes.domain.grid import Grid
+from geocrop_processes.domain.legend import Legend
 from geocrop_processes.domain.season import Season
 from geocrop_processes.models.card import ModelCard
+from geocrop_processes.publish.comparison import Comparison
 from geocrop_processes.publish.tally import Tally
 
 SIMULATED_NOTICE = (
@@ -39,6 +41,20 @@ class LeftOutScene:
     """The product's name."""
     reason: str
     """Why, in a phrase for people."""
+
+
+@dataclass(frozen=True)
+class BaselineUse:
+    """The land-cover baseline that a map was compared with, and perhaps masked by."""
+
+    kind: str
+    """Which composite it is, such as `agreement`."""
+    files: Mapping[str, str]
+    """The version (SHA-256 or ETag) of each of its files, by key in the bucket of baselines."""
+    masked: bool
+    """Whether crops that it does not show were taken off the map."""
+    comparison: Comparison
+    """Counts of both, before any mask."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +91,18 @@ class MapRecord:
     """Versions of what made it, by name."""
     tally: Tally
     """Counts of its pixels."""
+    baseline: BaselineUse | None = None
+    """What it was compared with; None where there is no baseline of the season and place."""
+
+    @property
+    def masked(self) -> bool:
+        """Whether crops that a baseline does not show were taken off the map."""
+        return self.baseline is not None and self.baseline.masked
+
+    @property
+    def legend(self) -> Legend:
+        """The classes of the map: those of the model, and of a masked map one more."""
+        return self.card.legend.masked() if self.masked else self.card.legend
 
     @property
     def notice(self) -> str | None:

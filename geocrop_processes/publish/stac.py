@@ -38,6 +38,11 @@ _LINEAGE = (
     "dekadal series and season features per pixel, classified by a soft vote of gradient-boosted trees."
 )
 
+_MASKED = (
+    " Crops were masked where a Dynamic World land-cover baseline of the season shows none "
+    "(Brown et al. 2022, CC BY 4.0)."
+)
+
 
 def build_item(record: MapRecord, assets: Sequence[ProductAsset]) -> pystac.Item:
     """The item of a product.
@@ -111,7 +116,7 @@ def _processing(record: MapRecord) -> dict[str, Any]:
     return {
         "processing:level": "L4",
         "processing:facility": "GeoCrop",
-        "processing:lineage": _LINEAGE,
+        "processing:lineage": _LINEAGE + (_MASKED if record.masked else ""),
         "processing:datetime": _stamp(record.created),
         "processing:software": dict(sorted(record.software.items())),
     }
@@ -136,6 +141,17 @@ def _provenance(record: MapRecord) -> dict[str, Any]:
         "geocrop:feature_fingerprint": record.card.fingerprint,
         "geocrop:features": list(record.card.features),
         "geocrop:catalog": record.catalog_url,
+        "geocrop:mask": "cropland" if record.masked else "none",
+        **(
+            {
+                "geocrop:baseline": {
+                    "kind": record.baseline.kind,
+                    "files": dict(sorted(record.baseline.files.items())),
+                }
+            }
+            if record.baseline
+            else {}
+        ),
         "geocrop:source_scenes": [s.title for s in record.scenes],
         "geocrop:source_collections": sorted({s.collection for s in record.scenes}),
         "geocrop:left_out_scenes": [
@@ -195,7 +211,7 @@ def _mapped_classes(record: MapRecord) -> list[dict[str, Any]]:
     return [no_data] + [
         _class(c)
         | {"count": tally.pixels[c.code], "percentage": round(100 * tally.share(c.code), 4)}
-        for c in record.card.legend
+        for c in record.legend
     ]
 
 

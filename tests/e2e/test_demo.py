@@ -118,6 +118,7 @@ def forest(demo: Demo) -> Accuracy:
         demo.model,
         demo.find,
         Access(),
+        storage=demo.storage,
     )
     inside = planned.grid.inside(DEMO_AOI)
     cube = read_cube(planned.acquisitions, planned.grid, inside, Access()).cube

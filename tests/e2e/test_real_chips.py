@@ -210,12 +210,14 @@ def test_a_map_of_real_pixels_is_published_and_shows_what_the_fold_predicted(
 ) -> None:
     model = _model(chip)
     request = Request(chip.aoi, chip.season, "file:///", block_px=40, min_acquisitions=20)
+    storage = Storage(str(tmp_path))
+    storage.ensure_buckets()
     product = classify(
         "real",
         request,
         model,
         find=chip.find,
-        storage=Storage(str(tmp_path)),
+        storage=storage,
         access=Access(),
         threads=2,
     )

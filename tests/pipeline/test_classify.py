@@ -134,7 +134,15 @@ def test_progress_rises_from_0_to_1(
 def test_finishing_twice_gives_the_same_bytes(
     model: RegisteredModel, storage: Storage, access: Access, request_of: RequestOf, find: Find
 ) -> None:
-    planned = plan("job", datetime(2026, 1, 1, tzinfo=UTC), request_of(64), model, find, access)
+    planned = plan(
+        "job",
+        datetime(2026, 1, 1, tzinfo=UTC),
+        request_of(64),
+        model,
+        find,
+        access,
+        storage=storage,
+    )
 
     def product() -> dict[str, bytes]:
         for block in planned.blocks:
@@ -148,7 +156,15 @@ def test_finishing_twice_gives_the_same_bytes(
 def test_a_missing_block_is_no_product(
     model: RegisteredModel, storage: Storage, access: Access, request_of: RequestOf, find: Find
 ) -> None:
-    planned = plan("job", datetime(2026, 1, 1, tzinfo=UTC), request_of(64), model, find, access)
+    planned = plan(
+        "job",
+        datetime(2026, 1, 1, tzinfo=UTC),
+        request_of(64),
+        model,
+        find,
+        access,
+        storage=storage,
+    )
     with pytest.raises(StorageUnavailable, match="blocks"):
         finish(planned, model, storage)
 

@@ -13,14 +13,17 @@ from geocrop_processes.imagery.catalog import Found
 from geocrop_processes.imagery.scene import BandFile, LeftOut, Scene
 from geocrop_processes.pipeline.plan import Find, Plan, Request, plan
 from geocrop_processes.registry import RegisteredModel
+from geocrop_processes.storage import Storage
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 RequestOf = Callable[[int], Request]
 
 
 @pytest.fixture
-def planned(request_of: RequestOf, model: RegisteredModel, find: Find, access: Access) -> Plan:
-    return plan("job", NOW, request_of(64), model, find, access)
+def planned(
+    request_of: RequestOf, model: RegisteredModel, find: Find, access: Access, storage: Storage
+) -> Plan:
+    return plan("job", NOW, request_of(64), model, find, access, storage=storage)
 
 
 def test_a_plan_travels_as_json(planned: Plan) -> None:
@@ -35,10 +38,15 @@ def test_the_grid_lies_in_the_zone_of_the_tile_and_blocks_along_its_lines(planne
 
 
 def test_the_digest_tells_what_decides_the_pixels_and_nothing_else(
-    planned: Plan, request_of: RequestOf, model: RegisteredModel, find: Find, access: Access
+    planned: Plan,
+    request_of: RequestOf,
+    model: RegisteredModel,
+    find: Find,
+    access: Access,
+    storage: Storage,
 ) -> None:
     def digest(request: Request, chosen: RegisteredModel, found: Find) -> str:
-        return plan("other", NOW, request, chosen, found, access).digest
+        return plan("other", NOW, request, chosen, found, access, storage=storage).digest
 
     def shuffled(aoi: Aoi, season: Season) -> Found:
         scenes = find(aoi, season).scenes
@@ -62,15 +70,15 @@ def test_the_digest_tells_what_decides_the_pixels_and_nothing_else(
 
 
 def test_a_model_of_other_features_is_refused(
-    request_of: RequestOf, model: RegisteredModel, find: Find, access: Access
+    request_of: RequestOf, model: RegisteredModel, find: Find, access: Access, storage: Storage
 ) -> None:
     other = replace(model, card=replace(model.card, fingerprint="sha256:0"))
     with pytest.raises(UnusableModel, match="stripes@1 was trained on features sha256:0"):
-        plan("job", NOW, request_of(64), other, find, access)
+        plan("job", NOW, request_of(64), other, find, access, storage=storage)
 
 
 def test_too_few_acquisitions_fail_with_the_reasons(
-    request_of: RequestOf, model: RegisteredModel, find: Find, access: Access
+    request_of: RequestOf, model: RegisteredModel, find: Find, access: Access, storage: Storage
 ) -> None:
     def few(aoi: Aoi, season: Season) -> Found:
         return Found(find(aoi, season).scenes[:4], (LeftOut("S2A_X", "It has no B04."),))
@@ -78,11 +86,11 @@ def test_too_few_acquisitions_fail_with_the_reasons(
     with pytest.raises(
         TooFewScenes, match=r"Only 4 acquisitions can be used, a map needs 6. S2A_X: It has no B04"
     ):
-        plan("job", NOW, request_of(64), model, few, access)
+        plan("job", NOW, request_of(64), model, few, access, storage=storage)
 
 
 def test_items_that_are_all_unusable_are_no_scenes(
-    request_of: RequestOf, model: RegisteredModel, access: Access
+    request_of: RequestOf, model: RegisteredModel, access: Access, storage: Storage
 ) -> None:
     with pytest.raises(NoScenes, match="None of the 1 items found is a usable scene"):
         plan(
@@ -92,6 +100,7 @@ def test_items_that_are_all_unusable_are_no_scenes(
             model,
             lambda _a, _s: Found((), (LeftOut("x", "y"),)),
             access,
+            storage=storage,
         )
 
 
@@ -119,17 +128,21 @@ def test_the_zone_is_that_of_the_tile_that_covers_most_and_of_the_first_by_name_
     model: RegisteredModel,
     find: Find,
     access: Access,
+    storage: Storage,
 ) -> None:
     def two_tiles(aoi: Aoi, season: Season) -> Found:
         scenes = find(aoi, season).scenes
         return Found((*(_in_tile(s, "36KTF", 32736, left_36, top_36) for s in scenes), *scenes), ())
 
-    assert plan("job", NOW, request_of(64), model, two_tiles, access).grid.epsg == epsg
+    assert (
+        plan("job", NOW, request_of(64), model, two_tiles, access, storage=storage).grid.epsg
+        == epsg
+    )
 
 
 @pytest.mark.usefixtures("_no_waiting")
 def test_a_tile_that_reaches_farther_wins_over_the_first_by_name(
-    request_of: RequestOf, model: RegisteredModel, find: Find, access: Access
+    request_of: RequestOf, model: RegisteredModel, find: Find, access: Access, storage: Storage
 ) -> None:
     wide = replace(request_of(64), aoi=Aoi(30.2, -17.36, 900))
 
@@ -139,7 +152,7 @@ def test_a_tile_that_reaches_farther_wins_over_the_first_by_name(
             (*(_in_tile(s, "36KTF", 32736, 199_980, 8_083_000) for s in scenes), *scenes), ()
         )
 
-    planned = plan("job", NOW, wide, model, two_tiles, access)
+    planned = plan("job", NOW, wide, model, two_tiles, access, storage=storage)
     assert planned.grid.epsg == 32736
     assert {s.key.partition("-")[2] for s in planned.scenes} == {""}, (
         "unreadable copies are left out"
