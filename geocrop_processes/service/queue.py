@@ -1,0 +1,115 @@
+"""Celery's side: a message says only that there is work; what it is, and whose turn, the job store says.
+
+So nothing depends on a message: one that is lost is sent again by the beat, one too many finds nothing to do.
+"""
+
+from functools import cache
+
+from celery import Celery  # type: ignore[import-untyped]
+from kombu.exceptions import ChannelError, OperationalError
+from redis.exceptions import RedisError
+
+from geocrop_processes.errors import BrokerUnavailable
+from geocrop_processes.service.jobs import JobStore
+from geocrop_processes.settings import Settings
+
+WORK = "geocrop.work"
+"""The task that claims a step and does it."""
+REPUBLISH = "geocrop.republish"
+"""The task of the beat: messages for what is due."""
+QUEUE = "geocrop"
+"""The queue of both."""
+
+_MOST_MESSAGES = 64
+"""More messages than this are never waiting: each worker that ends a step sends another."""
+_VISIBILITY_S = 3600
+"""A message that was not acknowledged for so long is delivered again; no step takes nearly as long."""
+_SOFT_SHUTDOWN_S = 3.0
+"""Seconds that a stopped worker has for the step it is doing; then its message is put back."""
+
+
+def create_queue(settings: Settings) -> Celery:
+    """Celery as both sides use it."""
+    app = Celery("geocrop", broker=settings.service.broker, set_as_current=False)
+    app.conf.update(
+        task_default_queue=QUEUE,
+        task_ignore_result=True,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        worker_prefetch_multiplier=1,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_soft_shutdown_timeout=_SOFT_SHUTDOWN_S,
+        worker_enable_soft_shutdown_on_idle=True,
+        worker_send_task_events=False,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options={
+            "visibility_timeout": _VISIBILITY_S,
+            "socket_connect_timeout": 2.0,
+            # whoever publishes is told soon that nobody answers
+            "max_retries": 1,
+            "interval_start": 0.0,
+            "interval_step": 0.1,
+            "interval_max": 0.2,
+        },
+        beat_schedule={
+            REPUBLISH: {
+                "task": REPUBLISH,
+                "schedule": settings.service.republish_s,
+                # where nobody is there to take them they do not pile up
+                "options": {"expires": settings.service.republish_s},
+            }
+        },
+    )
+    return app
+
+
+_queue_of = cache(create_queue)
+
+
+def publish(target: Settings | Celery, kind: str) -> None:
+    """Tell the workers that there is work of a kind.
+
+    Raises:
+        BrokerUnavailable: the queue does not answer. What is due is due all the same: the beat tells of it.
+    """
+    if isinstance(target, Settings):
+        if target.service.broker is None:
+            raise BrokerUnavailable("There is no queue: GEOCROP_SERVICE__BROKER names none.")
+        target = _queue_of(target)
+    try:
+        target.send_task(WORK, args=[kind], retry=False)
+    except (OperationalError, RedisError, OSError) as error:
+        raise _unavailable(error) from error
+
+
+def republish(app: Celery, store: JobStore) -> int:
+    """Send as many messages as there are due steps, less those that wait already; tells how many.
+
+    Raises:
+        BrokerUnavailable: the queue does not answer.
+        StoreUnavailable: the job store does not.
+    """
+    due = [kind for kind, count in store.due().items() for _ in range(min(count, _MOST_MESSAGES))]
+    if not due:
+        return 0
+    missing = due[: max(0, _MOST_MESSAGES - _waiting(app))][: max(0, len(due) - _waiting(app))]
+    for kind in missing:
+        publish(app, kind)
+    return len(missing)
+
+
+def _waiting(app: Celery) -> int:
+    """How many messages nobody has taken yet."""
+    try:
+        with app.connection_for_write() as connection:
+            declared = connection.default_channel.queue_declare(QUEUE, passive=True)
+    except ChannelError:  # an empty queue does not exist
+        return 0
+    except (OperationalError, RedisError, OSError) as error:
+        raise _unavailable(error) from error
+    return int(declared.message_count)
+
+
+def _unavailable(error: Exception) -> BrokerUnavailable:
+    reason = " ".join(str(error).split()).rstrip(".")
+    return BrokerUnavailable(f"The queue does not answer: {reason}.")
