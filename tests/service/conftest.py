@@ -5,6 +5,7 @@ import json
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -155,21 +156,22 @@ def shop(store: JobStore, tmp_path: Path) -> Shop:
 def serve() -> Iterator[Callable[[Callable[[str], FastAPI]], str]]:
     """Serve an application over real HTTP on loopback; what makes it is told its address."""
     servers: list[tuple[uvicorn.Server, Thread]] = []
+    with ExitStack() as listeners:
 
-    def start(make: Callable[[str], FastAPI]) -> str:
-        listener = socket.socket()
-        listener.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server = uvicorn.Server(uvicorn.Config(make(url), log_config=None, ws="none"))
-        thread = Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        servers.append((server, thread))
-        while not server.started:
-            assert thread.is_alive()
-            time.sleep(0.01)
-        return url
+        def start(make: Callable[[str], FastAPI]) -> str:
+            listener = listeners.enter_context(socket.socket())
+            listener.bind(("127.0.0.1", 0))
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            server = uvicorn.Server(uvicorn.Config(make(url), log_config=None, ws="none"))
+            thread = Thread(target=server.run, kwargs={"sockets": [listener]})
+            thread.start()
+            servers.append((server, thread))
+            while not server.started:
+                assert thread.is_alive()
+                time.sleep(0.01)
+            return url
 
-    yield start
-    for server, thread in servers:
-        server.should_exit = True
-        thread.join(10)
+        yield start
+        for server, thread in servers:
+            server.should_exit = True
+            thread.join(10)
