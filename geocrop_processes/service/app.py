@@ -1,0 +1,123 @@
+"""The composition root: every route of the service in one application."""
+
+import logging
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+import geocrop_processes
+from geocrop_processes.errors import GeoCropError
+from geocrop_processes.service.assets import EXPOSED_HEADERS, REQUEST_HEADERS, assets_router
+from geocrop_processes.service.catalog import add_catalog
+from geocrop_processes.service.host import Host, host_router, static_files
+from geocrop_processes.service.jobs import JobStore
+from geocrop_processes.service.manager import Parts
+from geocrop_processes.service.problems import Problem, invalid, problem_of
+from geocrop_processes.service.routes import jobs_router, processes_router
+from geocrop_processes.service.tiles import tiles_router
+from geocrop_processes.settings import Settings
+
+_LOG = logging.getLogger(__name__)
+
+
+def create_app(settings: Settings | None = None, *, store: JobStore | None = None) -> FastAPI:
+    """The whole service over HTTP.
+
+    Args:
+        settings: the deployment; read from the environment where none are given.
+        store: its jobs; opened where none is given.
+    """
+    settings = settings or Settings.read()
+    parts = Parts.open(settings, store)
+    host = Host(parts)
+    app = FastAPI(
+        title="GeoCrop",
+        version=geocrop_processes.__version__,
+        # pygeoapi's document describes the service
+        openapi_url=None,
+        redirect_slashes=False,
+    )
+    _tell_problems(app)
+    _allow_other_origins(app)
+    app.include_router(processes_router(host))
+    app.include_router(jobs_router(host))
+    app.include_router(assets_router(settings, parts.store, parts.storage))
+    add_catalog(app, settings, parts.store)
+    app.include_router(tiles_router(settings, parts.store, parts.storage))
+    _tell_health(app, parts)
+    app.include_router(host_router(host))
+    app.mount("/static", static_files(), name="static")
+    return app
+
+
+def _tell_health(app: FastAPI, parts: Parts) -> None:
+    """Whether the process lives, and whether what it needs answers."""
+
+    @app.get("/healthz", tags=["Health"], summary="The server lives")
+    def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/readyz", tags=["Health"], summary="The job store and the registry answer")
+    def readyz() -> dict[str, str]:
+        parts.store.list(limit=1)
+        parts.registry.list()
+        return {"status": "ok"}
+
+
+def _allow_other_origins(app: FastAPI) -> None:
+    """Let pages of any origin read and ask: there are no cookies that they could misuse."""
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=["*"],
+        allow_methods=["GET", "HEAD", "POST", "DELETE", "OPTIONS"],
+        allow_headers=["Accept", "Authorization", "Content-Type", "Prefer", *REQUEST_HEADERS],
+        expose_headers=[
+            "Content-Disposition",
+            "Link",
+            "Location",
+            "Preference-Applied",
+            "Retry-After",
+            *EXPOSED_HEADERS,
+        ],
+    )
+
+
+def _tell_problems(app: FastAPI) -> None:
+    """Whatever goes wrong is told as a problem document."""
+
+    @app.exception_handler(Problem)
+    async def problem(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, Problem)  # noqa: S101 - for whoever reads types
+        return error.response()
+
+    @app.exception_handler(GeoCropError)
+    async def ours(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, GeoCropError)  # noqa: S101 - for whoever reads types
+        return problem_of(error).response()
+
+    @app.exception_handler(RequestValidationError)
+    async def unfit(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 - for whoever reads types
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"][1:])
+        return invalid(f"{where}: {first['msg']}.").response()
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 - for whoever reads types
+        title = HTTPStatus(error.status_code).phrase
+        detail = str(error.detail)
+        if error.status_code == HTTPStatus.NOT_FOUND and detail == title:
+            detail = f"There is nothing at {request.url.path}."
+        headers = dict(error.headers or {})
+        return Problem(error.status_code, title, detail, headers=headers).response()
+
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> JSONResponse:
+        _LOG.error("%s %s", request.method, request.url.path, exc_info=error)
+        detail = "Something went wrong that should not; the server's log says what."
+        return Problem(500, "Internal error", detail).response()

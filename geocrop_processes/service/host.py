@@ -1,0 +1,145 @@
+"""pygeoapi as host: its API object, and the adapter that serves its functions to the web.
+
+No environment variable, file or application of pygeoapi's own is needed; its functions are called in
+threads, since they block.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pygeoapi.api as core
+import pygeoapi.api.processes as process_api
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.staticfiles import StaticFiles
+from pygeoapi.api import API, APIRequest
+from pygeoapi.openapi import get_oas
+from pygeoapi.util import yaml_load
+
+from geocrop_processes.errors import InvalidSetting
+from geocrop_processes.service.manager import CeleryManager, Parts
+from geocrop_processes.service.negotiation import wants_html
+from geocrop_processes.service.urls import public_url
+from geocrop_processes.settings import Settings
+
+CONFIG = Path(__file__).parents[2] / "pygeoapi-config" / "pygeoapi-config.yml"
+"""pygeoapi's configuration in a checkout."""
+
+_NOT_OFFERED = "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/callback"
+_OFFERED = (
+    "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/dismiss",
+    "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/job-list",
+)
+_CONFORMANCE_REL = "http://www.opengis.net/def/rel/ogc/1.0/conformance"
+
+Answer = tuple[Mapping[str, str], int, str | bytes]
+"""What pygeoapi's functions return: headers, status, content."""
+
+
+class Host:
+    """pygeoapi within our application.
+
+    Args:
+        parts: what its manager works with.
+        config: pygeoapi's configuration file.
+
+    Raises:
+        InvalidSetting: the configuration is not there.
+    """
+
+    def __init__(self, parts: Parts, config: Path = CONFIG) -> None:
+        loaded = _load(config, parts.settings)
+        self.api = API(loaded, get_oas(deepcopy(loaded)))
+        self.manager: CeleryManager = self.api.manager
+        self.manager.attach(parts)
+        # pygeoapi's list grows with every answer
+        processes = [c for c in process_api.CONFORMANCE_CLASSES if c != _NOT_OFFERED]
+        self.conformance = {
+            "conformsTo": sorted({*core.CONFORMANCE_CLASSES, *processes, *_OFFERED})
+        }
+
+    async def answer(
+        self, request: Request, function: Callable[..., Answer], *args: Any
+    ) -> Response:
+        """Let one of pygeoapi's functions answer."""
+        asked = await APIRequest.from_starlette(_plain(request), self.api.locales)
+        if asked.is_valid():
+            headers, status, content = await run_in_threadpool(function, self.api, asked, *args)
+        else:
+            headers, status, content = self.api.get_format_exception(asked)
+        return Response(content, status_code=int(status), headers=dict(headers))
+
+
+def _plain(request: Request) -> Request:
+    """A request whose preferences are what they come to: a weight of zero is an error to pygeoapi."""
+    dropped = {b"accept", b"accept-language"}
+    headers = [(key, value) for key, value in request.scope["headers"] if key not in dropped]
+    if "f" not in request.query_params:
+        accepted = b"text/html" if wants_html(request) else b"application/json"
+        headers.append((b"accept", accepted))
+    return Request({**request.scope, "headers": headers}, request.receive)
+
+
+def host_router(host: Host) -> APIRouter:
+    """Landing page, conformance and OpenAPI document."""
+    router = APIRouter(tags=["Capabilities"])
+
+    @router.get("/", summary="Landing page")
+    async def landing(request: Request) -> Response:
+        return await host.answer(request, _landing_page)
+
+    @router.get("/conformance", summary="What this service conforms to")
+    def conformance() -> dict[str, Any]:
+        return host.conformance
+
+    @router.get("/openapi", summary="The OpenAPI document")
+    async def openapi(request: Request) -> Response:
+        return await host.answer(request, core.openapi_)
+
+    return router
+
+
+def static_files() -> StaticFiles:
+    """What pygeoapi's pages load from this service."""
+    return StaticFiles(directory=Path(core.__file__).parents[1] / "static")
+
+
+def _load(path: Path, settings: Settings) -> dict[str, Any]:
+    """Read pygeoapi's configuration, with the addresses of the settings, which the environment may not name."""
+    if not path.is_file():
+        raise InvalidSetting(f"There is no pygeoapi configuration {path}.")
+    with path.open(encoding="utf-8") as file:
+        loaded: dict[str, Any] = yaml_load(file)
+    url = public_url(settings)
+    loaded["server"]["url"] = url
+    loaded["server"]["bind"] = {"host": settings.service.host, "port": settings.service.port}
+    loaded["metadata"]["identification"]["url"] = url
+    loaded["metadata"]["provider"]["url"] = url
+    return loaded
+
+
+def _landing_page(api: API, request: APIRequest) -> Answer:
+    """The landing page without links to what is not served, and with those that clients look for."""
+    headers, status, content = core.landing_page(api, request)
+    if request.format not in {None, "json"}:
+        return headers, status, content
+    page = json.loads(content)
+    page["links"] = [link for link in page["links"] if not _is_absent(link)]
+    also = [
+        (_CONFORMANCE_REL, "conformance", "Conformance"),
+        ("processes", "processes", "Processes"),
+        ("search", "stac/search", "Search of published maps (STAC)"),
+        ("child", "stac", "Published maps (STAC)"),
+    ]
+    page["links"] += [
+        {"rel": rel, "href": f"{api.base_url}/{path}", "type": "application/json", "title": title}
+        for rel, path, title in also
+    ]
+    return headers, status, json.dumps(page)
+
+
+def _is_absent(link: Mapping[str, str]) -> bool:
+    return link["href"].partition("?")[0].endswith(("/collections", "/TileMatrixSets"))

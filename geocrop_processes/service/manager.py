@@ -1,0 +1,256 @@
+"""The process manager: pygeoapi and our own routes ask here to run, watch, cancel and forget jobs.
+
+It writes jobs to the store and tells the workers that there is work; it carries out nothing itself but
+short synchronous processes.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from threading import Lock
+from typing import Any
+from uuid import uuid4
+
+from pygeoapi.process.base import JobNotFoundError, JobResultNotFoundError, ProcessorExecuteError
+from pygeoapi.process.manager.base import BaseManager
+from pygeoapi.util import JobStatus, RequestedProcessExecutionMode
+
+from geocrop_processes.errors import GeoCropError, Unavailable, UnknownJob
+from geocrop_processes.registry import Registry
+from geocrop_processes.service import results
+from geocrop_processes.service.inputs import Order, check
+from geocrop_processes.service.jobs import Job, JobStore
+from geocrop_processes.service.problems import Problem, no_such_process, problem_of
+from geocrop_processes.service.processes import CROP_CLASSIFICATION, Description
+from geocrop_processes.service.queue import publish
+from geocrop_processes.settings import Settings
+from geocrop_processes.storage import Storage
+
+_FIRST_STEP = {CROP_CLASSIFICATION: "plan"}
+"""The kind of a job's first step; `run` for processes of one step."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the manager works with."""
+
+    settings: Settings
+    """The deployment."""
+    store: JobStore
+    """The jobs."""
+    storage: Storage
+    """The products."""
+    registry: Registry
+    """The models."""
+    publish: Callable[[str], None]
+    """Tells the workers that there is a step of a kind; raises `BrokerUnavailable`."""
+
+    @classmethod
+    def open(cls, settings: Settings, store: JobStore | None = None) -> "Parts":
+        """The parts of a deployment."""
+        storage = settings.open_storage()
+        return cls(
+            settings,
+            store or JobStore.of(settings),
+            storage,
+            settings.open_registry(storage),
+            partial(publish, settings),
+        )
+
+
+class CeleryManager(BaseManager):  # type: ignore[misc] # pygeoapi ships no types
+    """Jobs in the SQL store, carried out by Celery's workers.
+
+    Named in pygeoapi's configuration by its dotted path. Making one is cheap: pygeoapi makes several. Parts
+    are opened from the environment when they are first needed, unless `attach` brought them.
+    """
+
+    def __init__(self, manager_def: dict[str, Any]) -> None:
+        super().__init__(manager_def)
+        self.is_async = True
+        self.supports_subscribing = False
+        self._parts: Parts | None = None
+        self._lock = Lock()
+
+    def attach(self, parts: Parts) -> None:
+        """Work with these parts instead of opening any."""
+        self._parts = parts
+
+    @property
+    def parts(self) -> Parts:
+        """What it works with."""
+        with self._lock:
+            if self._parts is None:
+                self._parts = Parts.open(Settings.read())
+            return self._parts
+
+    @property
+    def renderer(self) -> results.Renderer:
+        """Writes results."""
+        return results.Renderer(self.parts.settings, self.parts.storage)
+
+    def describe(self, process_id: str) -> Description:
+        """A process's description, a copy of its own.
+
+        Raises:
+            Problem: there is no such process.
+        """
+        if process_id not in self.processes:
+            raise no_such_process(process_id, list(self.processes))
+        description: Description = self.get_processor(process_id).metadata
+        return description
+
+    def order(self, process_id: str, body: dict[str, Any]) -> Order:
+        """An execution request, checked.
+
+        Raises:
+            Problem: it cannot be carried out.
+        """
+        parts = self.parts
+        return check(body, self.describe(process_id), parts.settings, parts.registry.resolve)
+
+    def submit(self, process_id: str, order: Order) -> Job:
+        """Write a job down and tell the workers.
+
+        Raises:
+            Problem: the queue does not answer; the job is written down and runs when it does.
+        """
+        parts = self.parts
+        job = parts.store.add(uuid4().hex, process_id, order.inputs, order.request)
+        try:
+            parts.publish(_FIRST_STEP.get(process_id, "run"))
+        except Unavailable as error:
+            problem = problem_of(error)
+            waiting = "It is kept, and runs as soon as the queue answers."
+            parts.store.note(job.id, waiting)
+            problem.detail = f"{error} The job is {job.id}. {waiting}"
+            problem.headers["Location"] = results.job_url(parts.settings, job.id)
+            raise problem from error
+        return job
+
+    def run(self, process_id: str, order: Order) -> dict[str, Any]:
+        """The outputs of a synchronous process."""
+        _, outputs = self.get_processor(process_id).execute(order.inputs)
+        return dict(outputs)
+
+    def dismiss(self, job_id: str) -> Job:
+        """End a job, or remove the results of one that has ended; dismissing twice is as once.
+
+        Raises:
+            UnknownJob: there is none.
+        """
+        job = self.parts.store.dismiss(job_id)
+        # where nobody can be told now, what is left is removed when the queue answers again
+        with suppress(Unavailable):
+            self.parts.publish("clean")
+        return job
+
+    # what pygeoapi's own routes call
+
+    def get_jobs(
+        self,
+        status: JobStatus | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+    ) -> dict[str, Any]:
+        """A page of jobs, the newest first, and how many there are."""
+        wanted = (status.value,) if status else ()
+        jobs, total = self.parts.store.list(status=wanted, limit=limit or 100, offset=offset or 0)
+        return {"jobs": [_record(job) for job in jobs], "numberMatched": total}
+
+    def get_job(self, job_id: str) -> dict[str, Any]:
+        """A job as pygeoapi writes it."""
+        return _record(self._found(job_id))
+
+    def get_job_result(self, job_id: str) -> tuple[str, Any]:
+        """A successful job's results as a document."""
+        job = self._found(job_id)
+        if job.result is None:
+            raise JobResultNotFoundError(job_id)
+        outcome = results.Outcome.of_job(job, self.describe(job.process))
+        return "application/json", self.renderer.document(outcome)
+
+    def delete_job(self, job_id: str) -> bool:
+        """Dismiss a job."""
+        try:
+            self.dismiss(job_id)
+        except UnknownJob as error:
+            raise JobNotFoundError(job_id) from error
+        return True
+
+    def execute_process(
+        self,
+        process_id: str,
+        data_dict: dict[str, Any],
+        execution_mode: RequestedProcessExecutionMode | None = None,
+        requested_outputs: dict[str, Any] | None = None,
+        subscriber: Any = None,
+        requested_response: str | None = None,
+    ) -> tuple[str, str, Any, JobStatus, dict[str, str] | None]:
+        """Check a request, then write the job down or answer at once.
+
+        Raises:
+            ProcessorExecuteError: the request cannot be carried out; its status and text are the problem's.
+        """
+        body = {
+            "inputs": data_dict,
+            "outputs": requested_outputs,
+            "response": requested_response or "document",
+            "subscriber": subscriber,
+        }
+        try:
+            order = self.order(process_id, body)
+            if runs_async(self.describe(process_id), preferred=execution_mode == _ASYNC):
+                job = self.submit(process_id, order)
+                return job.id, "application/json", None, JobStatus.accepted, _APPLIED
+            return (
+                uuid4().hex,
+                "application/json",
+                self.run(process_id, order),
+                JobStatus.successful,
+                None,
+            )
+        except (GeoCropError, Problem) as error:
+            raise _refusal(error) from error
+
+    def _found(self, job_id: str) -> Job:
+        try:
+            return self.parts.store.get(job_id)
+        except UnknownJob as error:
+            raise JobNotFoundError(job_id) from error
+
+
+_ASYNC = RequestedProcessExecutionMode.respond_async
+_APPLIED = {"Preference-Applied": "respond-async"}
+
+
+def runs_async(description: Description, *, preferred: bool) -> bool:
+    """Whether an execution becomes a job: where that is preferred, or the only way."""
+    offered = description["jobControlOptions"]
+    return "async-execute" in offered and (preferred or "sync-execute" not in offered)
+
+
+def _refusal(error: GeoCropError | Problem) -> ProcessorExecuteError:
+    problem = error if isinstance(error, Problem) else problem_of(error)
+    refusal = ProcessorExecuteError(user_msg=problem.detail)
+    refusal.http_status_code = problem.status
+    refusal.ogc_exception_code = problem.type
+    return refusal
+
+
+def _record(job: Job) -> dict[str, Any]:
+    """A job with the names and texts of pygeoapi."""
+    times = {"created": job.created, "updated": job.updated, "finished": job.finished}
+    return {
+        "identifier": job.id,
+        "process_id": job.process,
+        "status": job.status,
+        "message": job.message,
+        "progress": job.progress,
+        "parameters": job.inputs,
+        "mimetype": "application/json",
+        **{name: None if at is None else results.timestamp(at) for name, at in times.items()},
+        # pygeoapi sorts by it: a text is needed before there is a start
+        "started": results.timestamp(job.started or job.created),
+    }

@@ -1,0 +1,584 @@
+"""OGC API - Processes over HTTP, answers held against the standard's own schemas."""
+
+import asyncio
+import base64
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from fastapi import FastAPI
+from jsonschema import Draft4Validator
+from referencing import Registry as Schemas
+from referencing import Resource
+from referencing.jsonschema import DRAFT4
+
+from geocrop_processes.errors import BrokerUnavailable, UnknownModel
+from geocrop_processes.pipeline.product import ITEM
+from geocrop_processes.publish.assets import KINDS
+from geocrop_processes.service import manager
+from geocrop_processes.service.app import create_app
+from geocrop_processes.service.jobs import JobStore
+from geocrop_processes.service.steps import Step
+from geocrop_processes.settings import ServiceSettings, Settings
+from geocrop_processes.storage import RESULTS, Storage
+
+URL = "https://maps.example.org/api"
+GOOD: dict[str, Any] = {"inputs": {"aoi": [30.20, -17.36, 1500], "year": 2022}}
+ASYNC = {"Prefer": "respond-async"}
+OGC = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0/"
+
+
+class Models:
+    """A registry of one model."""
+
+    def resolve(self, reference: str) -> str:
+        if reference.partition("@")[0] != "geocrop-demo":
+            raise UnknownModel(f"There is no model {reference!r}; registered are: geocrop-demo@2.")
+        return "geocrop-demo@2"
+
+    def list(self) -> list[str]:
+        return ["geocrop-demo@2"]
+
+
+class Api:
+    """The application, asked in-process."""
+
+    def __init__(self, app: FastAPI, store: JobStore, storage: Storage) -> None:
+        self.app = app
+        self.store = store
+        self.storage = storage
+        self.told: list[str] = []
+
+    def __call__(self, method: str, path: str, **options: Any) -> httpx.Response:
+        async def ask() -> httpx.Response:
+            transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+            async with httpx.AsyncClient(transport=transport, base_url="http://host") as client:
+                return await client.request(method, path, **options)
+
+        return asyncio.run(ask())
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self("GET", path, **options)
+
+    def execute(self, process: str, body: Any, **headers: str) -> httpx.Response:
+        return self("POST", f"/processes/{process}/execution", json=body, headers=headers)
+
+    def submit(self, **request: Any) -> str:
+        """A new map job."""
+        answer = self.execute("crop-classification", GOOD | request, **ASYNC)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["jobID"])
+
+    def claim(self, kind: str) -> Step:
+        step = self.store.claim([kind])
+        assert step is not None
+        return step
+
+    def finish(self, job_id: str) -> dict[str, bytes]:
+        """Do the job without the imagery; tells its files."""
+        files = {
+            key: (kind.file_name, f"the {key}".encode())
+            for key, kind in KINDS.items()
+            if key != "probabilities"
+        }
+        for name, content in [*files.values(), (ITEM, b'{"type": "Feature"}')]:
+            self.storage.put(RESULTS, f"results/{job_id}/{name}", content, "text/plain")
+        self.store.planned(self.claim("plan"), b"{}", ["0-0"], "d" * 64)
+        self.store.block_done(self.claim("block"))
+        outputs = {
+            key: {"file": name, "media_type": KINDS[key].media_type, "sha256": "0", "size": 1}
+            for key, (name, _) in files.items()
+        }
+        result = {"job_id": job_id, "outputs": outputs, "summary": {"mapped_hectares": 7.1}}
+        assert self.store.finished(self.claim("finish"), result, None)
+        return {key: content for key, (_, content) in files.items()}
+
+
+@pytest.fixture
+def api(store: JobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Api:
+    settings = Settings(data=tmp_path / "data", service=ServiceSettings(url=f"{URL}/"))
+    monkeypatch.setattr(Settings, "open_registry", lambda *_: Models())
+    told: list[str] = []
+    monkeypatch.setattr(manager, "publish", lambda _settings, kind: told.append(kind))
+    opened = Api(create_app(settings, store=store), store, settings.open_storage())
+    opened.told = told
+    return opened
+
+
+@pytest.fixture(scope="session")
+def conforms(shared: Path) -> Iterator[Callable[[str, Any], None]]:
+    """Holds a document against one of the OGC's schemas."""
+    folder = shared / "data/ogc_schemas/ogcapi/processes/part1/1.0/openapi/schemas"
+
+    def retrieve(uri: str) -> Resource[Any]:
+        content = yaml.safe_load((folder / uri.rpartition("/")[2]).read_text())
+        if uri.endswith("inputValueNoObject.yaml"):
+            # a whole number is an integer and a number: the standard's own slip
+            content = {"anyOf": content["oneOf"]}
+        return DRAFT4.create_resource(content)
+
+    schemas: Schemas[Any] = Schemas(retrieve=retrieve)  # type: ignore[call-arg] # attrs' names
+
+    def check(schema: str, document: Any) -> None:
+        validator = Draft4Validator({"$ref": f"schema:/{schema}.yaml"}, registry=schemas)
+        validator.validate(document)
+
+    return check  # type: ignore[return-value]
+
+
+def link(document: dict[str, Any], rel: str) -> str | None:
+    found = [one["href"] for one in document["links"] if one["rel"] == rel]
+    return found[0] if found else None
+
+
+def test_processes_are_listed_and_described(api: Api, conforms: Callable[..., None]) -> None:
+    listed = api.get("/processes").json()
+    conforms("processList", listed)
+    assert [p["id"] for p in listed["processes"]] == ["crop-classification", "echo"]
+    for summary in listed["processes"]:
+        own = link(summary, "self")
+        assert own == f"{URL}/processes/{summary['id']}"
+        described = api.get(f"/processes/{summary['id']}").json()
+        conforms("process", described)
+        assert set(summary) == set(described) - {"inputs", "outputs", "example"}
+    assert listed["processes"][0]["jobControlOptions"] == ["async-execute", "dismiss"]
+
+
+def test_the_list_of_processes_has_pages(api: Api) -> None:
+    first = api.get("/processes?limit=1").json()
+    assert len(first["processes"]) == 1
+    following = link(first, "next")
+    assert following == f"{URL}/processes?limit=1&offset=1"
+    second = api.get("/processes?limit=1&offset=1").json()
+    assert second["processes"][0]["id"] == "echo"
+    assert link(second, "next") is None
+    assert link(second, "prev")
+
+
+@pytest.mark.parametrize("accept", [None, "*/*", "application/json", "x;q=0", "text/html;q=0"])
+def test_json_is_the_default(accept: str | None, api: Api) -> None:
+    headers = {} if accept is None else {"Accept": accept}
+    for path in ("/processes", "/processes/echo", "/jobs", "/"):
+        answer = api.get(path, headers=headers)
+        assert answer.headers["content-type"].startswith("application/json"), path
+
+
+@pytest.mark.parametrize("path", ["/processes", "/processes/crop-classification", "/jobs", "/"])
+def test_a_page_is_given_where_one_is_asked_for(path: str, api: Api) -> None:
+    for asked in (
+        api.get(f"{path}?f=html"),
+        api.get(path, headers={"Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"}),
+    ):
+        assert asked.status_code == 200
+        assert asked.headers["content-type"].startswith("text/html")
+
+
+def test_what_a_client_sent_is_text_on_a_page(api: Api) -> None:
+    api.store.add("<script>", "echo", {"message": "<script>"}, {})
+    assert "<script>" not in api.get("/jobs?f=html").text
+
+
+def test_an_unknown_process_is_a_problem_that_names_those_that_exist(
+    api: Api, conforms: Callable[..., None]
+) -> None:
+    for answer in (api.get("/processes/tea"), api.execute("tea", GOOD)):
+        assert answer.status_code == 404
+        assert answer.headers["content-type"] == "application/problem+json"
+        problem = answer.json()
+        conforms("exception", problem)
+        assert problem["type"] == f"{OGC}no-such-process"
+        assert "crop-classification, echo" in problem["detail"]
+
+
+@pytest.mark.parametrize("prefer", ["respond-async", "wait=5, Respond-Async ; x=1 ", None])
+def test_a_map_is_always_a_job(prefer: str | None, api: Api, conforms: Callable[..., None]) -> None:
+    headers = {} if prefer is None else {"Prefer": prefer}
+    answer = api.execute("crop-classification", GOOD, **headers)
+    assert answer.status_code == 201
+    status = answer.json()
+    conforms("statusInfo", status)
+    assert answer.headers["location"] == f"{URL}/jobs/{status['jobID']}"
+    assert answer.headers.get("preference-applied") == (prefer and "respond-async")
+    assert int(answer.headers["retry-after"]) > 0
+    assert status["status"] == "accepted"
+    assert link(status, "self") == link(status, "monitor") == answer.headers["location"]
+    assert "started" not in status
+    job = api.store.get(status["jobID"])
+    assert job.inputs == {
+        "aoi": [30.20, -17.36, 1500.0],
+        "year": 2022,
+        "model": "geocrop-demo@2",
+        "mask": "none",
+        "fresh": False,
+    }
+    assert api.told == ["plan"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"inputs": {"aoi": [-17.36, 30.20, 1500], "year": 2022}},
+        {"inputs": {"aoi": [30.20, -17.36, 1500], "year": 2022, "colour": "red"}},
+        {"inputs": {"aoi": [30.20, -17.36, 1500], "year": 2022, "model": "tea"}},
+        {"inputs": {"aoi": [30.20, -17.36, 1500]}},
+        {**GOOD, "outputs": {"tea": {}}},
+        [],
+    ],
+)
+def test_a_bad_request_is_refused_before_anything_is_stored(
+    body: Any, api: Api, conforms: Callable[..., None]
+) -> None:
+    answer = api.execute("crop-classification", body, **ASYNC)
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/problem+json"
+    conforms("exception", answer.json())
+    assert {"title", "detail", "status"} <= set(answer.json())
+    assert api.store.list() == ([], 0)
+    assert api.told == []
+
+
+def test_a_body_that_is_too_large_is_refused(api: Api) -> None:
+    content = b'"' + b"x" * (1 << 20) + b'"'
+    answer = api("POST", "/processes/echo/execution", content=content)
+    assert answer.status_code == 413
+
+
+def test_a_job_without_a_queue_is_kept_and_says_so(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_settings: Settings, _kind: str) -> None:
+        raise BrokerUnavailable("The queue does not answer.")
+
+    monkeypatch.setattr(manager, "publish", refuse)
+    api.app = create_app(
+        Settings(data=Path(api.storage.url("x")).parents[1], service=ServiceSettings(url=URL)),
+        store=api.store,
+    )
+    answer = api.execute("crop-classification", GOOD, **ASYNC)
+    assert answer.status_code == 503
+    (job,), _ = api.store.list()
+    assert job.status == "accepted"
+    assert "queue" in job.message
+    assert job.id in answer.json()["detail"]
+    assert answer.headers["location"] == f"{URL}/jobs/{job.id}"
+    assert api.store.due()["plan"] == 1
+    assert api("DELETE", f"/jobs/{job.id}").json()["status"] == "dismissed"
+
+
+def test_a_job_is_watched_until_its_results_are_there(
+    api: Api, conforms: Callable[..., None]
+) -> None:
+    job_id = api.submit()
+    early = api.get(f"/jobs/{job_id}/results")
+    assert early.status_code == 404
+    assert early.json()["type"] == f"{OGC}result-not-ready"
+    assert early.headers["retry-after"]
+    api.store.planned(api.claim("plan"), b"{}", ["0-0", "0-1"], "d" * 64)
+    running = api.get(f"/jobs/{job_id}")
+    conforms("statusInfo", running.json())
+    assert running.json()["status"] == "running"
+    assert running.headers["retry-after"]
+    api.store.block_done(api.claim("block"))
+    later = api.get(f"/jobs/{job_id}").json()
+    assert 0 < later["progress"] < 100
+    assert datetime.fromisoformat(later["started"]) <= datetime.now(UTC) + timedelta(seconds=1)
+    assert link(later, "http://www.opengis.net/def/rel/ogc/1.0/results") is None
+
+
+def test_results_are_a_document_of_references_and_values(
+    api: Api, conforms: Callable[..., None]
+) -> None:
+    job_id = api.submit()
+    api.finish(job_id)
+    status = api.get(f"/jobs/{job_id}")
+    conforms("statusInfo", status.json())
+    assert "retry-after" not in status.headers
+    assert status.json()["progress"] == 100
+    results = link(status.json(), "http://www.opengis.net/def/rel/ogc/1.0/results")
+    assert results == f"{URL}/jobs/{job_id}/results"
+    document = api.get(f"/jobs/{job_id}/results").json()
+    conforms("results", document)
+    described = api.get("/processes/crop-classification").json()["outputs"]
+    assert list(document) == list(described)
+    assert document["class-map"] == {
+        "href": f"{URL}/assets/{job_id}/class-map.tif",
+        "type": "image/tiff; application=geotiff; profile=cloud-optimized",
+    }
+    assert document["item"]["href"] == f"{URL}/assets/{job_id}/item.json"
+    assert document["summary"] == {
+        "value": {"mapped_hectares": 7.1},
+        "mediaType": "application/json",
+    }
+
+
+def test_only_the_outputs_that_were_asked_for_are_told_in_the_mode_that_was_asked_for(
+    api: Api, conforms: Callable[..., None]
+) -> None:
+    modes = {
+        "summary": {"transmissionMode": "reference"},
+        "style": {"transmissionMode": "value"},
+        "item": {"transmissionMode": "value"},
+    }
+    job_id = api.submit(outputs=modes)
+    files = api.finish(job_id)
+    document = api.get(f"/jobs/{job_id}/results").json()
+    conforms("results", document)
+    assert document["summary"]["href"].endswith("/summary.json")
+    assert base64.b64decode(document["style"]["value"]) == files["style"]
+    assert document["item"]["value"] == {"type": "Feature"}
+    assert set(document) == set(modes)
+
+
+def test_a_raw_output_is_its_bytes(api: Api) -> None:
+    job_id = api.submit(outputs={"quicklook": {}}, response="raw")
+    files = api.finish(job_id)
+    answer = api.get(f"/jobs/{job_id}/results")
+    assert (answer.status_code, answer.content) == (200, files["quicklook"])
+    assert answer.headers["content-type"] == "image/png"
+
+
+def test_raw_references_are_links_without_a_body(api: Api) -> None:
+    mode = {"transmissionMode": "reference"}
+    job_id = api.submit(outputs={"class-map": mode, "style": mode}, response="raw")
+    api.finish(job_id)
+    answer = api.get(f"/jobs/{job_id}/results")
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert f"<{URL}/assets/{job_id}/class-map.tif>" in answer.headers["link"]
+    assert f"<{URL}/assets/{job_id}/class-map.qml>" in answer.headers["link"]
+
+
+def test_several_raw_outputs_come_in_parts(api: Api) -> None:
+    outputs = {"style": {}, "class-map": {"transmissionMode": "reference"}}
+    job_id = api.submit(outputs=outputs, response="raw")
+    files = api.finish(job_id)
+    answer = api.get(f"/jobs/{job_id}/results")
+    kind, _, boundary = answer.headers["content-type"].partition("; boundary=")
+    assert kind == "multipart/related"
+    first, second = answer.content.split(f"--{boundary}".encode())[1:-1]
+    assert b"Content-ID: <class-map>" in first
+    assert f"Content-Location: {URL}/assets/{job_id}/class-map.tif".encode() in first
+    assert second.endswith(b"\r\n\r\n" + files["style"] + b"\r\n")
+
+
+def test_one_output_can_be_fetched_alone(api: Api) -> None:
+    job_id = api.submit()
+    files = api.finish(job_id)
+    assert api.get(f"/jobs/{job_id}/results/style").content == files["style"]
+    missing = api.get(f"/jobs/{job_id}/results/tea")
+    assert missing.status_code == 404
+    assert missing.json()["type"].endswith("/no-such-output")
+
+
+def test_a_failed_job_stays_readable_and_its_results_are_the_reason(
+    api: Api, conforms: Callable[..., None]
+) -> None:
+    job_id = api.submit()
+    reason = {"title": "No map can be made", "detail": "No scene was found.", "status": 422}
+    api.store.failed(api.claim("plan"), reason, retry=False)
+    status = api.get(f"/jobs/{job_id}")
+    assert (status.status_code, status.json()["status"]) == (200, "failed")
+    conforms("statusInfo", status.json())
+    answer = api.get(f"/jobs/{job_id}/results")
+    conforms("exception", answer.json())
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == "No scene was found."
+
+
+def test_a_dismissed_job_is_readable_and_dismissing_twice_is_as_once(
+    api: Api, conforms: Callable[..., None]
+) -> None:
+    job_id = api.submit()
+    for _ in range(2):
+        answer = api("DELETE", f"/jobs/{job_id}")
+        assert answer.status_code == 200
+        conforms("statusInfo", answer.json())
+        assert answer.json()["status"] == "dismissed"
+        assert {"processID", "created", "finished", "links"} <= set(answer.json())
+    assert api.get(f"/jobs/{job_id}").json()["status"] == "dismissed"
+    assert api.get(f"/jobs/{job_id}/results").status_code == 410
+    assert "clean" in api.told
+
+
+def test_an_unknown_job_is_a_problem(api: Api, conforms: Callable[..., None]) -> None:
+    for answer in (
+        api.get("/jobs/tea"),
+        api.get("/jobs/tea/results"),
+        api.get("/jobs/tea/results/style"),
+        api("DELETE", "/jobs/tea"),
+    ):
+        assert answer.status_code == 404
+        conforms("exception", answer.json())
+        assert answer.json()["type"] == f"{OGC}no-such-job"
+
+
+def test_jobs_are_listed_the_newest_first_in_pages(api: Api, conforms: Callable[..., None]) -> None:
+    ids = [api.submit() for _ in range(5)]
+    seen: list[str] = []
+    path: str | None = "/jobs?limit=2&processID=crop-classification"
+    while path:
+        page = api.get(path.removeprefix(URL)).json()
+        conforms("jobList", page)
+        seen += [job["jobID"] for job in page["jobs"]]
+        assert page["numberMatched"] == 5
+        path = link(page, "next")
+    assert seen == ids[::-1]
+
+
+def test_jobs_are_filtered(api: Api) -> None:
+    done, waiting = api.submit(), api.submit()
+    api.store.add("e1", "echo", {"message": "x"}, {})
+    api.finish(done)
+
+    def ids(query: str) -> set[str]:
+        answer = api.get(f"/jobs?{query}")
+        assert answer.status_code == 200, answer.text
+        return {job["jobID"] for job in answer.json()["jobs"]}
+
+    assert ids("status=successful") == {done}
+    assert ids("status=successful,accepted") == {done, waiting, "e1"}
+    assert ids("status=successful&status=accepted") == {done, waiting, "e1"}
+    assert ids("processID=echo") == {"e1"}
+    assert ids("processID=echo,crop-classification&type=process") == {done, waiting, "e1"}
+    assert ids("processID=tea") == set()
+    now = datetime.now(UTC)
+    before, after = (now - timedelta(days=1)).isoformat(), (now + timedelta(days=1)).isoformat()
+    assert ids(f"datetime={before}/{after}") == {done, waiting, "e1"}
+    assert ids(f"datetime={before[:10]}T00:00:00Z/..") == {done, waiting, "e1"}
+    assert ids(f"datetime=../{before[:10]}T00:00:00Z") == set()
+    assert ids("datetime=2020-01-01T00:00:00Z") == set()
+    assert ids("maxDuration=3600&status=successful") == {done}
+    assert ids("minDuration=3600") == set()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("limit=0", "limit=x", "limit=-1", "offset=-1", "status=done", "type=tea", "f=xml"),
+        *("minDuration=x", "maxDuration=-1", "minDuration=nan", "datetime=yesterday"),
+        *("datetime=2023-01-01T00:00:00Z/2022-01-01T00:00:00Z", "limit=٣"),
+    ],
+)
+def test_a_parameter_that_cannot_be_used_is_named(query: str, api: Api) -> None:
+    answer = api.get(f"/jobs?{query}")
+    assert answer.status_code == 400
+    assert query.partition("=")[0] in answer.json()["detail"]
+
+
+def test_an_echo_answers_at_once(api: Api) -> None:
+    inputs = {
+        "message": "mangwanani",
+        "items": ["a", "b"],
+        "bbox": {"bbox": [25.0, -22.0, 33.0, -15.0]},
+        "measurement": "three",
+        "document": base64.b64encode(b"text").decode(),
+        "pause": 0,
+    }
+    answer = api.execute("echo", {"inputs": inputs, "response": "document"})
+    assert answer.status_code == 200
+    assert not {"location", "link"} & set(answer.headers)
+    assert answer.json() == {
+        **{key: inputs[key] for key in inputs if key != "pause"},
+        "length": 10,
+    }
+    assert api.store.list() == ([], 0)
+
+
+def test_an_echo_answers_raw(api: Api) -> None:
+    body = {"inputs": {"message": "x"}, "outputs": {"message": {}}, "response": "raw"}
+    answer = api.execute("echo", body)
+    assert (answer.text, answer.headers["content-type"]) == ("x", "text/plain; charset=utf-8")
+    body["outputs"] = {"length": {}}
+    answer = api.execute("echo", body)
+    assert (answer.json(), answer.headers["content-type"]) == (1, "application/json")
+
+
+def test_an_echo_is_a_job_where_that_is_preferred(api: Api, conforms: Callable[..., None]) -> None:
+    answer = api.execute("echo", {"inputs": {"message": "x"}}, **ASYNC)
+    assert answer.status_code == 201
+    assert api.told == ["run"]
+    step = api.claim("run")
+    api.store.finished(step, {"outputs": {"message": "x", "length": 1, "measurement": 1.0}}, None)
+    results = api.get(f"/jobs/{step.job_id}/results").json()
+    conforms("results", results)
+    assert results == {"message": "x", "length": 1, "measurement": 1.0}
+
+
+def test_the_wrong_media_type_of_an_echos_document_is_refused(api: Api) -> None:
+    document = {"value": "eA==", "mediaType": "image/png"}
+    answer = api.execute("echo", {"inputs": {"message": "x", "document": document}})
+    assert answer.status_code == 400
+    assert "text/plain" in answer.json()["detail"]
+
+
+def test_the_landing_page_leads_everywhere_and_to_nothing_that_is_absent(
+    api: Api, conforms: Callable[..., None]
+) -> None:
+    page = api.get("/").json()
+    conforms("landingPage", page)
+    rel = "http://www.opengis.net/def/rel/ogc/1.0/"
+    for name in ("conformance", "processes", "job-list"):
+        assert link(page, f"{rel}{name}") == f"{URL}/{name.replace('job-list', 'jobs')}"
+    assert link(page, "conformance") == f"{URL}/conformance"
+    own = [one["href"] for one in page["links"] if one["href"].startswith(URL)]
+    for address in own:
+        answer = api.get(address.removeprefix(URL) or "/", follow_redirects=False)
+        assert answer.status_code in {200, 308}, address
+
+
+def test_conformance_is_told_and_does_not_grow(api: Api, conforms: Callable[..., None]) -> None:
+    first = api.get("/conformance").json()
+    conforms("confClasses", first)
+    assert first == api.get("/conformance").json()
+    assert any(c.endswith("/conf/dismiss") for c in first["conformsTo"])
+    assert not any(c.endswith("/conf/callback") for c in first["conformsTo"])
+
+
+def test_the_openapi_document_has_every_process(api: Api) -> None:
+    answer = api.get("/openapi")
+    assert answer.headers["content-type"] == "application/vnd.oai.openapi+json;version=3.0"
+    assert "/processes/crop-classification/execution" in answer.json()["paths"]
+
+
+def test_pages_of_other_origins_may_ask_and_read(api: Api) -> None:
+    asked = {"Origin": "https://example.org", "Access-Control-Request-Method": "DELETE"}
+    asked["Access-Control-Request-Headers"] = "content-type,prefer,authorization,range"
+    answer = api("OPTIONS", "/jobs/x", headers=asked)
+    assert answer.status_code == 200
+    assert answer.headers["access-control-allow-origin"] == "*"
+    read = api.get("/jobs", headers={"Origin": "https://example.org"})
+    exposed = read.headers["access-control-expose-headers"]
+    for name in ("Location", "Link", "Preference-Applied", "Retry-After", "Content-Range"):
+        assert name in exposed
+
+
+def test_the_service_tells_that_it_lives_and_is_ready(api: Api) -> None:
+    assert api.get("/healthz").json() == {"status": "ok"}
+    assert api.get("/readyz").json() == {"status": "ok"}
+
+
+def test_what_is_not_there_and_what_goes_wrong_are_problems(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert api.get("/tea").json()["detail"] == "There is nothing at /tea."
+    assert api("PUT", "/jobs").json()["status"] == 405
+
+    def fall(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(JobStore, "list", fall)
+    answer = api.get("/jobs")
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "ZeroDivisionError" not in answer.text
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_description_uses_only_the_words_of_the_standards_schemas(api: Api) -> None:
+    text = json.dumps(api.get("/processes/echo").json())
+    for word in ("examples", "const", "$defs", "$ref", "exclusiveMinimum", "binary"):
+        assert f'"{word}"' not in text
