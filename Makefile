@@ -9,13 +9,16 @@ READY := $(VENV)/.ready
 # what is made while working stays in the checkout
 export TMPDIR := $(CURDIR)/.geocrop/tmp
 
-.PHONY: help demo classify check lint test test-all docs requirements clean
+.PHONY: help demo serve check lint test test-all docs requirements clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
 
 demo: $(READY) ## a simulated archive, a model, a map: from nothing, in minutes
 	@$(BIN)/geocrop demo
+
+serve: $(READY) ## maps over HTTP at 127.0.0.1:8000, with the simulated archive and the demo's map in it
+	@$(BIN)/geocrop serve --demo
 
 check: lint ## what a commit must pass: lint, types, layers, fast tests
 	@$(BIN)/pytest -q -n 2 -m "not system and not slow"

@@ -232,7 +232,7 @@ def _listener(settings: Settings) -> socket.socket:
         if isinstance(error, socket.gaierror) or port == 0:
             raise InvalidSetting(f"GEOCROP_SERVICE__HOST={host} is not usable: {error}.") from error
         raise ServiceUnavailable(
-            f"Port {port} of {host} cannot be used ({error.strerror}): GEOCROP_SERVICE__PORT names another, "
+            f"Port {port} of {host} cannot be used ({os.strerror(error.errno or 0)}): GEOCROP_SERVICE__PORT names another, "
             "0 takes a free one."
         ) from error
 
