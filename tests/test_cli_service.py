@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from geocrop_processes import cli_service
+from geocrop_processes import cli_service, cli_text
 from geocrop_processes.cli import main
 from geocrop_processes.service.client import Client
 
@@ -61,7 +61,7 @@ def run(
 ) -> Iterator[Run]:
     """Runs a command line on an empty data folder; exit code, output, errors."""
     monkeypatch.setenv("GEOCROP_DATA", str(tmp_path))
-    monkeypatch.setattr(cli_service.out, "width", 200)
+    monkeypatch.setattr(cli_text.out, "width", 200)
     before = {name: signal.getsignal(name) for name in (signal.SIGTERM, signal.SIGHUP)}
 
     def run_(line: str) -> tuple[int, str, str]:
