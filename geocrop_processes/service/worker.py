@@ -42,8 +42,7 @@ from geocrop_processes.service.queue import REPUBLISH, WORK, create_queue, publi
 from geocrop_processes.service.steps import Step
 from geocrop_processes.settings import Settings
 from geocrop_processes.simulation.app import serve
-from geocrop_processes.simulation.archive import build_archive
-from geocrop_processes.simulation.demonstration import ARCHIVE
+from geocrop_processes.simulation.demonstration import ARCHIVE, prepare_archive
 from geocrop_processes.storage import RESULTS, Storage
 
 __all__ = ["WorkerContext", "create_worker", "publish", "run_step", "work"]
@@ -95,8 +94,11 @@ class WorkerContext:
         """
         if self.settings.catalog.url != ARCHIVE:
             return self.settings.open_catalog(self.settings.catalog.url).find(aoi, season)
-        folder = self.settings.data.absolute() / ARCHIVE
-        build_archive(folder, lambda _share, _message: None)
+        folder = prepare_archive(
+            self.settings.data.absolute(),
+            self.settings.catalog.collection,
+            lambda _share, _message: None,
+        )
         with serve(folder) as url:
             found = self.settings.open_catalog(url).find(aoi, season)
         return Found(

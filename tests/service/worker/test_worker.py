@@ -1,0 +1,299 @@
+"""A worker's steps, without Celery."""
+
+import hashlib
+import json
+import threading
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from geocrop_processes.domain.aoi import Aoi
+from geocrop_processes.domain.season import Season
+from geocrop_processes.errors import CatalogUnavailable, InvalidSetting, TooFewScenes
+from geocrop_processes.pipeline.block import map_block
+from geocrop_processes.pipeline.classify import classify
+from geocrop_processes.pipeline.plan import Request
+from geocrop_processes.registry import RegisteredModel
+from geocrop_processes.service import worker
+from geocrop_processes.service.jobs import Job
+from geocrop_processes.service.schema import steps
+from geocrop_processes.service.steps import KINDS, Step
+from geocrop_processes.service.worker import WorkerContext, create_worker, run_step, work
+from geocrop_processes.settings import Settings
+from geocrop_processes.storage import RESULTS
+
+INPUTS = {"aoi": [30.2, -17.36, 300], "year": 2022, "model": "stripes@1", "mask": "none"}
+
+
+def submit(context: WorkerContext, job_id: str, **inputs: Any) -> None:
+    context.store.add(job_id, "crop-classification", {**INPUTS, "fresh": False, **inputs}, {})
+
+
+def take(context: WorkerContext, *kinds: str) -> Step:
+    step = context.store.claim(kinds or KINDS)
+    assert step is not None
+    return step
+
+
+def drain(context: WorkerContext) -> None:
+    """Do whatever is due, as one worker does."""
+    while work(context, lambda: None):
+        pass
+
+
+def stored(context: WorkerContext, job_id: str) -> list[str]:
+    return context.storage.list(RESULTS, f"results/{job_id}/")
+
+
+def forget_leases(context: WorkerContext) -> None:
+    """Every lease has ended."""
+    with context.store._database.write() as connection:
+        connection.execute(update(steps).values(at=0))
+
+
+def finished(context: WorkerContext, job_id: str) -> Job:
+    job = context.store.get(job_id)
+    assert job.status == "successful", job.message
+    return job
+
+
+def test_a_job_gives_the_same_bytes_as_the_command_line(
+    context: WorkerContext, model: RegisteredModel
+) -> None:
+    submit(context, "a")
+    drain(context)
+    result = finished(context, "a").result
+    assert result is not None
+    request = Request(Aoi(30.2, -17.36, 300), Season(2022), context.settings.catalog.url, 512, 6)
+    at_once = classify(
+        "b",
+        request,
+        model,
+        find=context.find,
+        storage=context.storage,
+        access=context.access,
+    )
+    assert result["outputs"]["class-map"]["sha256"] == at_once.checksums["class-map"]
+    assert result["outputs"]["confidence"]["sha256"] == at_once.checksums["confidence"]
+    assert result["summary"]["classes"] == at_once.summary["classes"]
+
+
+def test_a_result_names_each_file_as_it_is_stored(context: WorkerContext) -> None:
+    submit(context, "a")
+    drain(context)
+    result = finished(context, "a").result
+    assert result is not None
+    assert result["job_id"] == "a"
+    names = {output["file"] for output in result["outputs"].values()}
+    assert {f"results/a/{name}" for name in names} == set(stored(context, "a"))
+    for output in result["outputs"].values():
+        content = context.storage.get(RESULTS, f"results/a/{output['file']}")
+        assert hashlib.sha256(content).hexdigest() == output["sha256"]
+        assert len(content) == output["size"]
+    item = json.loads(context.storage.get(RESULTS, "results/a/item.json"))
+    assert context.store.items() == ([item], 1)
+
+
+def test_the_same_request_is_answered_from_the_earlier_product(context: WorkerContext) -> None:
+    submit(context, "a")
+    drain(context)
+    submit(context, "b")
+    assert run_step(context, take(context, "plan"))
+    assert finished(context, "b").result == finished(context, "a").result
+    assert stored(context, "b") == []
+    submit(context, "c", fresh=True)
+    assert run_step(context, take(context, "plan"))
+    assert context.store.get("c").status == "running"
+
+
+def test_a_product_whose_files_are_gone_answers_nothing(context: WorkerContext) -> None:
+    submit(context, "a")
+    drain(context)
+    context.storage.delete(RESULTS, "results/a/")
+    submit(context, "b")
+    assert run_step(context, take(context, "plan"))
+    assert context.store.get("b").status == "running"
+
+
+def test_a_product_in_use_outlives_the_job_that_made_it(context: WorkerContext) -> None:
+    for job_id in ("a", "b"):
+        submit(context, job_id)
+        drain(context)
+    context.store.dismiss("a")
+    drain(context)
+    assert stored(context, "a") != []
+    context.store.dismiss("b")
+    drain(context)
+    assert stored(context, "a") == []
+
+
+def test_a_dismissed_product_leaves_no_file(context: WorkerContext) -> None:
+    submit(context, "a")
+    drain(context)
+    context.store.dismiss("a")
+    drain(context)
+    assert stored(context, "a") == []
+    assert context.store.get("a").status == "dismissed"
+
+
+def test_a_block_that_was_being_written_at_the_dismissal_leaves_no_file(
+    context: WorkerContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cleaning waits for the writer; a writer whose lease was lost sweeps up itself."""
+    for job_id in ("a", "b"):
+        submit(context, job_id)
+        assert run_step(context, take(context, "plan"))
+        for _ in range(2):
+            assert run_step(context, take(context, "block"))
+        step = take(context, "block")
+        whole = map_block
+
+        def dismissed(*args: Any, of: str = job_id, first: Any = whole) -> None:
+            context.store.dismiss(of)
+            if of == "b":
+                forget_leases(context)
+                drain(context)
+            first(*args)
+
+        monkeypatch.setattr(worker, "map_block", dismissed)
+        assert not run_step(context, step)
+        monkeypatch.setattr(worker, "map_block", whole)
+        drain(context)
+        assert stored(context, job_id) == []
+        assert context.store.get(job_id).status == "dismissed"
+
+
+def test_a_late_block_of_a_finished_job_leaves_no_checkpoint(context: WorkerContext) -> None:
+    submit(context, "a")
+    run_step(context, take(context, "plan"))
+    late = take(context, "block")
+    assert context.store.failed(late, {"title": "", "detail": "", "status": 500}, retry=True)
+    threading.Event().wait(1.1)
+    drain(context)
+    finished(context, "a")
+    before = stored(context, "a")
+    context.storage.put(RESULTS, f"results/a/blocks/{late.name}.npz", b"late", "text/plain")
+    worker._sweep(context, "a")
+    assert stored(context, "a") == before
+
+
+def test_finishing_again_after_a_crash_takes_what_is_published(context: WorkerContext) -> None:
+    """The report was never made, though every file was written and the checkpoints were removed."""
+    submit(context, "a")
+    while (step := take(context)).kind != "finish":
+        run_step(context, step)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(context.store, "finished", lambda *_: False)
+        run_step(context, step)
+    written = {key: context.storage.get(RESULTS, key) for key in stored(context, "a")}
+    assert run_step(context, step)
+    finished(context, "a")
+    assert {key: context.storage.get(RESULTS, key) for key in stored(context, "a")} == written
+
+
+def test_a_map_that_cannot_be_made_fails_at_once_and_says_why(
+    context: WorkerContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise TooFewScenes("Only 2 acquisitions can be used, a map needs 6.")
+
+    monkeypatch.setattr(worker, "plan", refuse)
+    submit(context, "a")
+    assert run_step(context, take(context))
+    job = context.store.get("a")
+    assert job.status == "failed"
+    assert job.error is not None
+    assert (job.error["status"], job.error["detail"]) == (
+        422,
+        "Only 2 acquisitions can be used, a map needs 6.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "detail"),
+    [
+        (CatalogUnavailable("The catalogue is away."), "The catalogue is away."),
+        (
+            ZeroDivisionError("nought"),
+            "The step 'plan' met an unexpected ZeroDivisionError: nought",
+        ),
+    ],
+)
+def test_what_may_pass_is_tried_again(
+    context: WorkerContext,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+    detail: str,
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(worker, "plan", refuse)
+    submit(context, "a")
+    assert run_step(context, take(context))
+    job = context.store.get("a")
+    assert (job.status, job.message) == ("running", f"will be tried again: {detail}")
+    assert "job a: plan" in caplog.text
+
+
+def test_an_echo_is_one_step(context: WorkerContext) -> None:
+    context.store.add("a", "echo", {"message": "mangwanani"}, {})
+    drain(context)
+    result = finished(context, "a").result
+    assert result is not None
+    assert result["outputs"]["message"] == "mangwanani"
+
+
+def test_a_dismissed_pause_ends(context: WorkerContext) -> None:
+    context.store.lease_s = 0.3
+    context.store.add("a", "echo", {"message": "x", "pause": 30}, {})
+    step = take(context)
+    threading.Timer(0.2, context.store.dismiss, ["a"]).start()
+    assert not run_step(context, step)
+    assert context.store.get("a").status == "dismissed"
+
+
+def test_a_lease_is_kept_while_a_step_is_done(context: WorkerContext) -> None:
+    context.store.lease_s = 0.3
+    context.store.add("a", "echo", {"message": "x", "pause": 1}, {})
+    step = take(context)
+    rival: list[Step | None] = []
+    timer = threading.Timer(0.7, lambda: rival.append(context.store.claim(KINDS)))
+    timer.start()
+    assert run_step(context, step)
+    timer.join()
+    assert rival == [None]
+
+
+def test_the_simulated_archive_is_read_from_its_folder(
+    settings: Settings, context: WorkerContext, archive: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which process reads the scenes is not known when they are searched: no address of this one is in them."""
+    simulated = settings.model_copy(
+        update={"catalog": settings.catalog.model_copy(update={"url": "simulation"})}
+    )
+    asked = WorkerContext(
+        simulated, context.store, context.storage, context.registry, context.access
+    )
+    folder = settings.data.absolute() / "simulation"
+    monkeypatch.setattr(worker, "prepare_archive", lambda data, *_: data / "simulation")
+
+    class Served:
+        def __enter__(self) -> str:
+            return archive
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    monkeypatch.setattr(worker, "serve", lambda _folder: Served())
+    found = asked.find(Aoi(30.2, -17.36, 300), Season(2022))
+    assert {scene.link for scene in found.scenes} == {None}
+    for scene in found.scenes:
+        assert scene.files["B02"].href == f"{folder}/{scene.key}/B02.tif"
+
+
+def test_a_worker_needs_a_broker(settings: Settings) -> None:
+    with pytest.raises(InvalidSetting, match="GEOCROP_SERVICE__BROKER"):
+        create_worker(settings)

