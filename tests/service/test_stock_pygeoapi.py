@@ -1,0 +1,175 @@
+"""pygeoapi's own application, started with our configuration, serves our processes."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+import yaml
+from pygeoapi.config import validate_config
+from pygeoapi.util import yaml_load
+
+from geocrop_processes.domain.legend import CropClass, Legend
+from geocrop_processes.features.order import FINGERPRINT
+from geocrop_processes.models import members
+from geocrop_processes.models.card import ModelCard
+from geocrop_processes.models.ensemble import Ensemble
+from geocrop_processes.service.host import CONFIG
+from geocrop_processes.service.jobs import JobStore
+from geocrop_processes.service.worker import WorkerContext, work
+from geocrop_processes.settings import Settings
+
+GOOD: dict[str, Any] = {"aoi": [30.20, -17.36, 1500], "year": 2022}
+ASYNC = {"Prefer": "respond-async"}
+
+
+@dataclass(frozen=True)
+class Stock:
+    """pygeoapi's own server."""
+
+    url: str
+    settings: Settings
+    store: JobStore
+
+    def execute(self, process: str, inputs: dict[str, Any]) -> httpx.Response:
+        address = f"{self.url}/processes/{process}/execution"
+        return httpx.post(address, json={"inputs": inputs}, headers=ASYNC, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def stock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stock]:
+    folder = tmp_path_factory.mktemp("stock")
+    settings = Settings(data=folder / "data")
+    _register(settings)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    environment = {
+        **{k: v for k, v in os.environ.items() if not k.startswith(("GEOCROP_", "PYGEOAPI_"))},
+        "GEOCROP_DATA": str(settings.data),
+        "GEOCROP_SERVICE__URL": url,
+        "GEOCROP_SERVICE__BROKER": "memory://",
+        "PYGEOAPI_CONFIG": str(CONFIG),
+        "PYGEOAPI_OPENAPI": str(folder / "openapi.yml"),
+    }
+    generate = "from pygeoapi.openapi import generate; generate()"
+    output = ["--output-file", environment["PYGEOAPI_OPENAPI"]]
+    subprocess.run(
+        [sys.executable, "-c", generate, str(CONFIG), *output], env=environment, check=True
+    )
+    server = [sys.executable, "-m", "uvicorn", "pygeoapi.starlette_app:APP", "--port", str(port)]
+    with (
+        (folder / "log").open("wb") as log,
+        subprocess.Popen(server, env=environment, stdout=log, stderr=log) as process,
+    ):
+        _wait(url, process, folder / "log")
+        store = JobStore.of(settings)
+        yield Stock(url, settings, store)
+        store.close()
+        process.terminate()
+
+
+def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    while process.poll() is None:
+        try:
+            httpx.get(f"{url}/conformance")
+        except httpx.TransportError:
+            time.sleep(0.1)
+        else:
+            return
+    pytest.fail(log.read_text())
+
+
+def _register(settings: Settings) -> None:
+    """A model that the service takes when none is asked for."""
+    rows = np.random.default_rng(5).normal(size=(60, 4)).astype(np.float32)
+    classes = (
+        CropClass(1, "maize", "#ffd300", cropland=True),
+        CropClass(13, "water", "#419bdf"),
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(members, "ROUNDS", 2)
+        ensemble = Ensemble.train(rows, np.where(rows[:, 0] > 0, 1, 13), seed=7)
+    card = ModelCard(
+        name=settings.map.model.partition("@")[0],
+        description="For tests.",
+        legend=Legend(classes),
+        features=("a", "b", "c", "d"),
+        fingerprint=FINGERPRINT,
+        simulated=True,
+        seasons=(2022,),
+        samples={"maize": 30},
+        accuracy={},
+        software={},
+        seed=7,
+    )
+    settings.open_registry(settings.open_storage()).save(ensemble, card)
+
+
+def test_the_configuration_is_valid_to_pygeoapi_itself() -> None:
+    with CONFIG.open(encoding="utf-8") as file:
+        assert validate_config(yaml_load(file))
+
+
+def test_plugins_are_named_by_dotted_path_and_only_our_variables_are_read() -> None:
+    text = CONFIG.read_text()
+    resources = yaml.safe_load(text)["resources"]
+    names = [one["processor"]["name"] for one in resources.values()]
+    assert all(name.startswith("geocrop_processes.service.") for name in names)
+    assert text.count("${") == text.count("${GEOCROP_")
+
+
+@pytest.mark.slow
+def test_it_lists_and_describes_our_processes(stock: Stock) -> None:
+    listed = httpx.get(f"{stock.url}/processes?f=json").json()["processes"]
+    assert {p["id"] for p in listed} == {"crop-classification", "echo"}
+    described = httpx.get(f"{stock.url}/processes/crop-classification?f=json").json()
+    assert set(described["inputs"]) == {"aoi", "year", "model", "mask", "as_of", "fresh"}
+    assert described["jobControlOptions"] == ["async-execute", "dismiss"]
+
+
+@pytest.mark.slow
+def test_it_accepts_a_map_as_a_job_of_the_store(stock: Stock) -> None:
+    answer = stock.execute("crop-classification", GOOD)
+    assert answer.status_code == 201, answer.text
+    assert answer.headers["preference-applied"] == "respond-async"
+    job_id = answer.headers["location"].rpartition("/")[2]
+    job = stock.store.get(job_id)
+    assert (job.process, job.status) == ("crop-classification", "accepted")
+    assert job.inputs["model"] == "geocrop-demo@1"
+    listed = httpx.get(f"{stock.url}/jobs?f=json").json()["jobs"]
+    assert job_id in {one["jobID"] for one in listed}
+    stock.store.dismiss(job_id)
+    assert httpx.get(f"{stock.url}/jobs/{job_id}?f=json").json()["status"] == "dismissed"
+
+
+@pytest.mark.slow
+def test_it_refuses_what_we_refuse(stock: Stock) -> None:
+    before = stock.store.list()[1]
+    answer = stock.execute("crop-classification", GOOD | {"aoi": [-17.36, 30.20, 1500]})
+    assert answer.status_code == 400
+    assert "swapped" in answer.text
+    assert stock.store.list()[1] == before
+
+
+@pytest.mark.slow
+def test_a_job_that_it_accepted_is_carried_out_by_our_worker(stock: Stock) -> None:
+    answer = stock.execute("echo", {"message": "mangwanani"})
+    assert answer.status_code == 201, answer.text
+    address = answer.headers["location"]
+    context = WorkerContext.of(stock.settings)
+    while work(context, lambda: None):
+        pass
+    context.store.close()
+    assert httpx.get(f"{address}?f=json").json()["status"] == "successful"
+    results = httpx.get(f"{address}/results?f=json").json()
+    assert results == {"message": "mangwanani", "length": 10, "measurement": 1.0}
