@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 from uuid import uuid4
 
 import typer
@@ -78,6 +78,12 @@ def classify(  # noqa: PLR0913 - each is an argument of the command line
             help=f"The STAC API to search, or '{ARCHIVE}'; else the setting GEOCROP_CATALOG__URL."
         ),
     ] = None,
+    mask: Annotated[
+        Literal["none", "cropland"],
+        typer.Option(
+            help="'cropland' takes off crops where the season's Dynamic World baseline shows none."
+        ),
+    ] = "none",
     as_json: AsJson = False,
 ) -> None:
     """Map the crops of a circle in one season.
@@ -92,7 +98,9 @@ def classify(  # noqa: PLR0913 - each is an argument of the command line
     storage = settings.open_storage()
     chosen = settings.open_registry(storage).load(model or settings.map.model)
     address = catalog or settings.catalog.url
-    request = Request(aoi, season, address, settings.map.block_px, settings.map.min_acquisitions)
+    request = Request(
+        aoi, season, address, settings.map.block_px, settings.map.min_acquisitions, mask
+    )
     with bar(quiet=as_json) as progress, _served(settings, address, progress) as url:
         product = make_map(
             uuid4().hex,

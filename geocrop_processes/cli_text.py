@@ -62,6 +62,12 @@ def print_product(product: Product) -> None:
         f"{len(figures['scenes_used'])} scenes used, {len(figures['scenes_left_out'])} left out; "
         f"{figures['unmapped_hectares']:,.1f} ha without a class"
     )
+    against = figures["baseline"]
+    if against and against["agreement"] is not None:
+        out.print(
+            f"cropland before any mask: {against['map_cropland_hectares']:,.1f} ha, in the {against['kind']} "
+            f"baseline {against['baseline_cropland_hectares']:,.1f} ha; they agree on {against['agreement']:.1%}"
+        )
     reasons = Counter(scene["reason"] for scene in figures["scenes_left_out"])
     titles = {scene["reason"]: scene["title"] for scene in figures["scenes_left_out"]}
     for reason, count in reasons.items():

@@ -45,6 +45,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         ),
         ("30.2 -17.36 1500", "Missing option '--year'"),
         ("30.2 -17.36 wide --year 2022", "Invalid value for 'radius'"),
+        ("30.2 -17.36 1500 --year 2022 --mask trees", "'trees' is not one of 'none', 'cropland'"),
         ("30.2 -17.36 1500 7 --year 2022", "unexpected extra argument"),
     ],
 )

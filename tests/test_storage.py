@@ -8,10 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import rasterio
 from botocore.exceptions import ClientError
 
+from geocrop_processes.domain.grid import Grid
+from geocrop_processes.domain.season import Season
 from geocrop_processes.errors import InvalidSetting, StorageUnavailable
+from geocrop_processes.imagery.baselines import PREFIX, find_baseline, read_baseline
 from geocrop_processes.storage import BASELINES, DATASETS, MODELS, RESULTS, Storage
 
 KEY_ID, SECRET = "geocrop-test", "geocrop-secret"
@@ -101,6 +106,38 @@ def test_a_file_is_stored_with_its_content(storage: Storage, tmp_path: Path) -> 
     assert storage.get(RESULTS, "results/1/map.tif") == path.read_bytes()
 
 
+def test_a_version_tells_one_content_of_a_key_from_another(storage: Storage) -> None:
+    storage.put(BASELINES, "a", b"one", "image/tiff")
+    first = storage.version(BASELINES, "a")
+    storage.put(BASELINES, "a", b"other", "image/tiff")
+    other = storage.version(BASELINES, "a")
+    assert first != other == storage.version(BASELINES, "a")
+    assert first.partition(":")[0] == ("etag" if storage.s3 else "sha256")
+    with pytest.raises(StorageUnavailable, match="absent"):
+        storage.version(BASELINES, "absent")
+
+
+def test_a_baseline_is_found_and_read_where_it_is_stored(storage: Storage) -> None:
+    """Through GDAL's own S3 client, with the store's endpoint and credentials."""
+    grid = Grid(32736, 203_000, 8_078_000, 40, 30)
+    cover = np.random.default_rng(1).integers(0, 9, grid.shape).astype(np.uint8)
+    with rasterio.MemoryFile() as memory:
+        with memory.open(
+            driver="GTiff",
+            height=grid.height,
+            width=grid.width,
+            count=1,
+            dtype="uint8",
+            crs=f"EPSG:{grid.epsg}",
+            transform=grid.transform,
+        ) as target:
+            target.write(cover, 1)
+        storage.put(BASELINES, f"{PREFIX}agreement_2022.tif", memory.read(), "image/tiff")
+    found = find_baseline(storage, Season(2022), grid, simulated=False)
+    assert found is not None
+    assert (read_baseline(found, grid, storage) == cover).all()
+
+
 def test_keys_are_listed_by_prefix_in_order(storage: Storage) -> None:
     for key in ("b/2", "b/10", "bc", "a/x/y", "c"):
         storage.put(DATASETS, key, b"1", "text/plain")
@@ -134,6 +171,19 @@ def test_deleting_removes_what_starts_with_the_prefix_and_nothing_else(storage: 
 def test_a_missing_object_is_told_by_bucket_and_key(storage: Storage) -> None:
     with pytest.raises(StorageUnavailable, match=r"cannot read .*geocrop-results/no/such:? .*\.$"):
         storage.get(RESULTS, "no/such")
+
+
+def test_gdal_opens_what_is_stored(storage: Storage, tmp_path: Path) -> None:
+    """Oracle: GDAL's own S3 client reads by the address and options that are given."""
+    path = tmp_path / "map.tif"
+    profile = {"driver": "GTiff", "width": 4, "height": 3, "count": 1, "dtype": "uint8"}
+    transform = Affine(10, 0, 200_000, 0, -10, 8_000_000)
+    with rasterio.open(path, "w", crs="EPSG:32736", transform=transform, **profile) as target:
+        target.write(np.arange(12, dtype=np.uint8).reshape(1, 3, 4))
+    storage.put_file(RESULTS, "results/1/map.tif", path, "image/tiff")
+    url = storage.url(RESULTS, "results/1/map.tif")
+    with rasterio.Env(**storage.gdal_options()), rasterio.open(url) as source:
+        assert source.read().tolist() == [[[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]]
 
 
 def test_a_range_of_an_object_is_read(storage: Storage) -> None:
