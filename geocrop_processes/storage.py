@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from boto3.exceptions import Boto3Error
@@ -205,6 +206,19 @@ class Storage:
         if self._folder is None:
             return f"s3://{bucket}/{key}".rstrip("/")
         return str(self._folder / bucket / key)
+
+    def gdal_options(self) -> dict[str, str]:
+        """What GDAL must be told to open the addresses that `url` gives; credentials it finds as boto3 does."""
+        if self._folder is not None:
+            return {}
+        endpoint = urlsplit(self._s3.meta.endpoint_url)
+        return {
+            "AWS_S3_ENDPOINT": endpoint.netloc + endpoint.path.rstrip("/"),
+            "AWS_HTTPS": "YES" if endpoint.scheme == "https" else "NO",
+            "AWS_REGION": self._s3.meta.region_name,
+            "AWS_VIRTUAL_HOSTING": "FALSE",
+            "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+        }
 
     def ensure_buckets(self) -> None:
         """Make the buckets that do not exist yet."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 from botocore.exceptions import ClientError
 
 from geocrop_processes.domain.grid import Grid

@@ -6,7 +6,7 @@ item, whose links to the files are relative and so lead here.
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -145,17 +145,11 @@ def _answer(request: Request, file: _File, storage: Storage) -> Response:
     if request.method == "HEAD":
         return Response(headers=headers, media_type=file.media_type)
     return StreamingResponse(
-        _content(storage, file, start, stop),
+        storage.open_range(RESULTS, file.key, start, stop),
         status_code=206 if part else 200,
         headers=headers,
         media_type=file.media_type,
     )
-
-
-def _content(storage: Storage, file: _File, start: int, stop: int) -> Iterator[bytes]:
-    if start == stop:
-        return iter(())
-    return storage.open_range(RESULTS, file.key, start, stop)
 
 
 def _is_known(request: Request, file: _File) -> bool:

@@ -107,6 +107,7 @@ def tiles_router(settings: Settings, store: JobStore, storage: Storage | None = 
         colormap_dependency=_none,
         render_dependency=DefaultDependency,
         render_func=_render,
+        environment_dependency=objects.gdal_options,
         name="tiles",
     )
     router = APIRouter(prefix=f"{PREFIX}/{{job_id}}", tags=["Tiles"])
