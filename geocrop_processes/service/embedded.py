@@ -91,6 +91,8 @@ def run(
         _locked(settings.data / "service.lock") as lock,
         closing(_listener(settings)) as listener,
     ):
+        # MLflow's database cannot be made by several processes at once
+        settings.open_registry(settings.open_storage()).list()
         commands, settings = _broker(_with(settings, port=listener.getsockname()[1]))
         commands += [
             Command("worker", worker or worker_command(settings), stop_s=WORKER_STOP_S),
@@ -124,7 +126,7 @@ def worker_command(settings: Settings) -> list[str]:
         *(sys.executable, "-m", "celery", "-A", "geocrop_processes.service.celery_app", "worker"),
         *("--beat", "--scheduler", "celery.beat:Scheduler"),
         *("--concurrency", str(settings.service.workers)),
-        *("--without-gossip", "--without-mingle", "--loglevel", "INFO"),
+        *("--without-gossip", "--without-mingle", "--loglevel", "WARNING"),
     ]
 
 
