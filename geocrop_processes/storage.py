@@ -12,7 +12,6 @@ import hashlib
 import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -44,18 +43,6 @@ _CONFIG = Config(
 )
 
 
-@dataclass(frozen=True)
-class S3:
-    """What another library needs to open `s3://` addresses of a store itself."""
-
-    session: Session
-    """Where credentials come from."""
-    endpoint: str | None
-    """The server's address; AWS where there is none."""
-    region: str
-    """The region."""
-
-
 class Storage:
     """The object store of a deployment.
 
@@ -75,8 +62,6 @@ class Storage:
         self, root: str, *, endpoint: str | None = None, region: str | None = None
     ) -> None:
         self._folder: Path | None = None
-        self.s3: S3 | None = None
-        """How `url`s are opened; None where they are paths."""
         if root.startswith("s3://"):
             if root != "s3://":
                 raise InvalidSetting(
@@ -84,11 +69,12 @@ class Storage:
                 )
             try:
                 # a session of its own: the module's shared one is not safe among threads
-                session, named = Session(), region or "us-east-1"
-                self._s3 = session.client(
-                    "s3", endpoint_url=endpoint, region_name=named, config=_CONFIG
+                self._s3 = Session().client(
+                    "s3",
+                    endpoint_url=endpoint,
+                    region_name=region or "us-east-1",
+                    config=_CONFIG,
                 )
-                self.s3 = S3(session, endpoint, named)
             except ValueError as error:
                 raise InvalidSetting(
                     f"The storage endpoint {endpoint!r} is no address such as 'http://localhost:9000'."

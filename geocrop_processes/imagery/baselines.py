@@ -18,7 +18,6 @@ import numpy.typing as npt
 import rasterio
 from pyproj import CRS, Transformer
 from rasterio.errors import RasterioError
-from rasterio.session import AWSSession
 from rasterio.warp import transform_bounds
 from rasterio.windows import Window
 
@@ -195,21 +194,10 @@ def _whole(index: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
 
 @contextmanager
 def _open(storage: Storage, key: str) -> Iterator[rasterio.DatasetReader]:
-    s3 = storage.s3
-    options: dict[str, str] = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
-    session = None
-    if s3 is not None:
-        endpoint = s3.endpoint or f"https://s3.{s3.region}.amazonaws.com"
-        scheme, _, host = endpoint.rpartition("://")
-        # servers other than AWS's know a bucket by the path, not by the host's name
-        options |= {
-            "AWS_HTTPS": "NO" if scheme == "http" else "YES",
-            "AWS_VIRTUAL_HOSTING": "FALSE",
-        }
-        session = AWSSession(s3.session, region_name=s3.region, endpoint_url=host.rstrip("/"))
     try:
         with (
-            rasterio.Env(session=session, **options),
+            # credentials are those that boto3 finds
+            rasterio.Env(**storage.gdal_options()),
             rasterio.open(storage.url(BASELINES, key)) as source,
         ):
             yield source
