@@ -177,11 +177,7 @@ class _Catalog(BaseCoreClient):
         """The items whose footprints meet an area."""
         shapely.prepare(area)
         for item in self._walk({**asked, "bbox": box_of(area.bounds)}):
-            try:
-                meets = area.intersects(shapely.geometry.shape(item["geometry"]))
-            except shapely.errors.ShapelyError as error:
-                raise invalid(f"intersects is no usable geometry: {error}.") from error
-            if meets:
+            if area.intersects(shapely.geometry.shape(item["geometry"])):
                 yield item
 
     def _walk(self, asked: Json) -> Iterator[Json]:

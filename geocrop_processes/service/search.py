@@ -71,11 +71,7 @@ class Search(BaseSearchPostRequest, POSTOffsetPagination):
         }
 
     def area(self) -> Any:
-        """The geometry that items must meet where the store's boxes cannot tell; else None.
-
-        Raises:
-            Problem: there is no such geometry.
-        """
+        """The geometry that items must meet where the store's boxes cannot tell; else None."""
         if self.bbox is not None:
             west, south, east, north = box_of(self.bbox)
             # over the antimeridian: a box on either side
@@ -83,10 +79,7 @@ class Search(BaseSearchPostRequest, POSTOffsetPagination):
             return None if west <= east else shapely.union_all([shapely.box(*s) for s in sides])
         if self.intersects is None:
             return None
-        try:
-            return shapely.geometry.shape(self.intersects.model_dump())
-        except (shapely.errors.ShapelyError, ValueError) as error:
-            raise invalid(f"intersects is no usable geometry: {error}.") from error
+        return shapely.geometry.shape(self.intersects.model_dump())
 
 
 def parse(values: Mapping[str, Any]) -> Search:

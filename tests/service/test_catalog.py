@@ -231,6 +231,13 @@ def test_searches_by_get_and_post_find_the_same(
     assert found(client.get("/stac/search", params=query)) == ids
 
 
+def test_an_area_whose_sides_cross_is_searched_all_the_same(client: TestClient, shop: Any) -> None:
+    shop.publish("a")
+    bow = [[30.1, -17.46], [30.3, -17.26], [30.3, -17.46], [30.1, -17.26], [30.1, -17.46]]
+    area = {"type": "Polygon", "coordinates": [bow]}
+    assert found(client.post("/stac/search", json={"intersects": area})) == ["a"]
+
+
 def test_pages_follow_each_other_by_get_and_post(client: TestClient, shop: Any) -> None:
     ids = [shop.publish(f"job-{n}", year=2018 + n).job_id for n in range(3)][::-1]
     area = {"type": "Point", "coordinates": [30.2, -17.36]}
@@ -307,6 +314,8 @@ def test_unusable_parameters_of_a_get_are_explained(client: TestClient, query: s
         '{"type":"Point","coordinates":[NaN,0]}',
         '{"type":"Polygon","coordinates":[[[0,0],[1,1]]]}',
         '{"type":"Circle","coordinates":[0,0]}',
+        '{"type":"Polygon","coordinates":[]}',
+        '{"type":"GeometryCollection","geometries":[]}',
         "[" * 15_000,
     ],
 )
