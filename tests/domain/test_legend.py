@@ -47,3 +47,21 @@ def test_a_legend_that_could_not_be_drawn_or_told_apart_is_refused(
 def test_a_class_with_unknown_members_is_refused() -> None:
     with pytest.raises(UnusableModel, match="palette"):
         Legend.from_json([{"code": 1, "name": "maize", "colour": "#ffd300", "palette": "viridis"}])
+
+
+def test_a_mask_adds_one_class_above_the_highest_code_and_leaves_the_legend_as_it_was() -> None:
+    legend = Legend(
+        (CropClass(1, "maize", "#ffd300", cropland=True), CropClass(14, "built-up", "#c4281b"))
+    )
+    masked = legend.masked()
+    assert legend.codes == (1, 14)
+    assert masked.codes == (1, 14, 15)
+    assert masked.name_of(15) == "not cropland (baseline)"
+    assert masked.cropland == legend.cropland == (1,)
+
+
+def test_the_class_of_a_mask_needs_a_code_and_a_name_that_are_free() -> None:
+    with pytest.raises(UnusableModel, match=r"1\.\.254"):
+        Legend((CropClass(254, "maize", "#ffd300"),)).masked()
+    with pytest.raises(UnusableModel, match="unique class names"):
+        Legend((CropClass(1, "not cropland (baseline)", "#ffd300"),)).masked()

@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pytest
 import rasterio
 
-from geocrop_processes.domain.legend import NOT_CROPLAND, CropClass, Legend
-from geocrop_processes.errors import NoBaseline, StorageUnavailable, UnusableBaseline, UnusableModel
+from geocrop_processes.domain.legend import NOT_CROPLAND
+from geocrop_processes.errors import NoBaseline, StorageUnavailable, UnusableBaseline
 from geocrop_processes.imagery.access import Access
 from geocrop_processes.imagery.baselines import PREFIX
 from geocrop_processes.imagery.catalog import Found
@@ -288,12 +288,6 @@ def test_real_land_cover_is_not_laid_on_simulated_scenes(
 def test_an_unknown_mask_is_no_request(request_of: RequestOf) -> None:
     with pytest.raises(ValueError, match="one of none, cropland, not 'trees'"):
         replace(request_of(64), mask="trees")
-
-
-def test_a_legend_without_a_free_code_cannot_be_masked() -> None:
-    full = Legend((CropClass(254, "maize", "#ffd300", cropland=True),))
-    with pytest.raises(UnusableModel, match=r"1\.\.254"):
-        full.masked()
 
 
 def test_a_checkpoint_keeps_the_comparison() -> None:

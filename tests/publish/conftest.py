@@ -12,7 +12,8 @@ from geocrop_processes.domain.grid import Grid
 from geocrop_processes.domain.legend import CropClass, Legend
 from geocrop_processes.domain.season import Season
 from geocrop_processes.models.card import ModelCard
-from geocrop_processes.publish.record import LeftOutScene, MapRecord, SourceScene
+from geocrop_processes.publish.comparison import Comparison
+from geocrop_processes.publish.record import BaselineUse, LeftOutScene, MapRecord, SourceScene
 from geocrop_processes.publish.tally import Tally
 
 Bytes = npt.NDArray[np.uint8]
@@ -128,3 +129,11 @@ def record(
 def real_record(record: MapRecord) -> MapRecord:
     """The same from real imagery by a model of real samples."""
     return replace(record, simulated=False, card=replace(record.card, simulated=False))
+
+
+@pytest.fixture(scope="session")
+def masked_record(record: MapRecord) -> MapRecord:
+    """The same under a cropland mask."""
+    files = {"dw/zim/summer/agreement_2022.tif": "sha256:" + "ef" * 32}
+    use = BaselineUse("agreement", files, masked=True, comparison=Comparison(600, 100, 50, 250))
+    return replace(record, baseline=use)

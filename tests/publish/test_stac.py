@@ -211,3 +211,25 @@ def test_rasters_name_their_bands(item: pystac.Item) -> None:
 def test_a_file_that_no_product_has_is_refused(record: MapRecord) -> None:
     with pytest.raises(KeyError):
         build_item(record, [ProductAsset("map", "00" * 32, 1)])
+
+
+def test_a_masked_map_says_so_and_holds_by_every_extension(
+    masked_record: MapRecord, extended: JsonSchemaSTACValidator
+) -> None:
+    values = build_item(masked_record, ASSETS).to_dict()
+    pystac.validation.validate_dict(values, validator=extended)
+    properties = values["properties"]
+    assert properties["geocrop:mask"] == "cropland"
+    assert properties["geocrop:baseline"]["kind"] == "agreement"
+    assert list(properties["geocrop:baseline"]["files"]) == ["dw/zim/summer/agreement_2022.tif"]
+    assert "Dynamic World" in properties["processing:lineage"]
+    mapped = values["assets"]["class-map"]["classification:classes"]
+    assert [c["value"] for c in mapped] == [0, 1, 2, 5, 200, 201]
+    by_model = properties["mlm:output"][0]["classification:classes"]
+    assert [c["value"] for c in by_model] == [1, 2, 5, 200]
+
+
+def test_a_map_without_a_mask_says_that_too(item: pystac.Item) -> None:
+    assert item.properties["geocrop:mask"] == "none"
+    assert "geocrop:baseline" not in item.properties
+    assert "Dynamic World" not in item.properties["processing:lineage"]

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pytest
 
 from geocrop_processes.domain.aoi import Aoi
+from geocrop_processes.publish.comparison import Comparison
 from geocrop_processes.publish.record import SIMULATED_NOTICE, MapRecord
 from geocrop_processes.publish.summary import summarise
 from geocrop_processes.publish.tally import Tally
@@ -64,3 +65,32 @@ def test_a_map_of_nothing_has_no_means(record: MapRecord) -> None:
     empty = summarise(replace(record, tally=Tally()))
     assert empty["clear_dekads"] == dict.fromkeys(("mean", "p05", "p25", "p50", "p75", "p95"))
     assert {c["mean_probability"] for c in empty["classes"]} == {None}
+
+
+def test_without_a_baseline_there_is_no_comparison(record: MapRecord) -> None:
+    assert (summarise(record)["mask"], summarise(record)["baseline"]) == ("none", None)
+
+
+def test_a_comparison_tells_agreement_and_hectares_of_both(masked_record: MapRecord) -> None:
+    assert summarise(masked_record)["baseline"] == {
+        "kind": "agreement",
+        "keys": ["dw/zim/summer/agreement_2022.tif"],
+        "compared_hectares": 10.0,
+        "agreement": 0.85,
+        "map_cropland_hectares": 7.0,
+        "baseline_cropland_hectares": 6.5,
+    }
+
+
+def test_a_masked_map_has_one_class_more_than_its_model(masked_record: MapRecord) -> None:
+    summary = summarise(masked_record)
+    assert summary["mask"] == "cropland"
+    assert [c["code"] for c in summary["classes"]] == [1, 2, 5, 200, 201]
+    assert summary["classes"][-1]["name"] == "not cropland (baseline)"
+    assert summary["classes"][-1]["mean_probability"] is None
+
+
+def test_a_comparison_of_nothing_has_no_agreement(masked_record: MapRecord) -> None:
+    assert masked_record.baseline is not None
+    nothing = replace(masked_record.baseline, comparison=Comparison())
+    assert summarise(replace(masked_record, baseline=nothing))["baseline"]["agreement"] is None
