@@ -35,7 +35,10 @@ class CatalogSettings(_Section):
         description="Address of a STAC API with Sentinel-2 L2A in Digital Earth Africa's layouts, or "
         f"`{ARCHIVE}` for the simulated archive, which is served while it is needed.",
     )
-    collection: str = Field("s2_l2a", description="The collection: `s2_l2a` or `s2_l2a_c1`.")
+    collection: str = Field(
+        "s2_l2a",
+        description="The collection: `s2_l2a` or `s2_l2a_c1`; the simulated archive is built in its layout.",
+    )
     timeout_s: float = Field(30.0, gt=0, le=600, description="Seconds until a request is given up.")
 
 
