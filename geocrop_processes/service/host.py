@@ -22,6 +22,7 @@ from pygeoapi.util import yaml_load
 from geocrop_processes.errors import InvalidSetting
 from geocrop_processes.service.manager import CeleryManager, Parts
 from geocrop_processes.service.negotiation import wants_html
+from geocrop_processes.service.problems import invalid
 from geocrop_processes.service.urls import public_url
 from geocrop_processes.settings import Settings
 
@@ -66,10 +67,10 @@ class Host:
     ) -> Response:
         """Let one of pygeoapi's functions answer."""
         asked = await APIRequest.from_starlette(_plain(request), self.api.locales)
-        if asked.is_valid():
-            headers, status, content = await run_in_threadpool(function, self.api, asked, *args)
-        else:
-            headers, status, content = self.api.get_format_exception(asked)
+        if not asked.is_valid():
+            allowed = "json, html, jsonld"
+            raise invalid(f"The parameter 'f' is {asked.format!r}, allowed are {allowed}.")
+        headers, status, content = await run_in_threadpool(function, self.api, asked, *args)
         return Response(content, status_code=int(status), headers=dict(headers))
 
 

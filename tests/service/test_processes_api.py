@@ -160,7 +160,9 @@ def test_the_list_of_processes_has_pages(api: Api) -> None:
     assert link(second, "prev")
 
 
-@pytest.mark.parametrize("accept", [None, "*/*", "application/json", "x;q=0", "text/html;q=0"])
+@pytest.mark.parametrize(
+    "accept", [None, "*/*", "application/json", "x;q=0", "text/html;q=0", "text/html;level=1;q=x"]
+)
 def test_json_is_the_default(accept: str | None, api: Api) -> None:
     headers = {} if accept is None else {"Accept": accept}
     for path in ("/processes", "/processes/echo", "/jobs", "/"):
@@ -176,6 +178,14 @@ def test_a_page_is_given_where_one_is_asked_for(path: str, api: Api) -> None:
     ):
         assert asked.status_code == 200
         assert asked.headers["content-type"].startswith("text/html")
+
+
+def test_a_form_that_is_not_offered_is_refused(api: Api) -> None:
+    for path in ("/", "/processes", "/processes/echo", "/jobs"):
+        answer = api.get(f"{path}?f=xml")
+        assert answer.status_code == 400
+        assert "allowed are json, html" in answer.json()["detail"]
+    assert api.get("/?f=jsonld").headers["content-type"] == "application/ld+json"
 
 
 def test_what_a_client_sent_is_text_on_a_page(api: Api) -> None:
