@@ -40,6 +40,7 @@ from geocrop_processes.simulation import (
     training_samples,
     truth,
 )
+from geocrop_processes.simulation.baseline import BASELINE_KEY, write_baseline
 from geocrop_processes.simulation.demonstration import (
     ARCHIVE,
     PER_CLASS,
@@ -67,10 +68,17 @@ class Demo:
     model: RegisteredModel
     find: Find
 
-    def map(self, name: str, aoi: Aoi, block_px: int = 512, find: Find | None = None) -> Product:
+    def map(
+        self,
+        name: str,
+        aoi: Aoi,
+        block_px: int = 512,
+        find: Find | None = None,
+        mask: str = "none",
+    ) -> Product:
         return classify(
             name,
-            Request(aoi, DEMO_SEASON, ARCHIVE, block_px, min_acquisitions=6),
+            Request(aoi, DEMO_SEASON, ARCHIVE, block_px, min_acquisitions=6, mask=mask),
             self.model,
             find=find or self.find,
             storage=self.storage,
@@ -330,6 +338,31 @@ def test_the_figures_are_written_for_scripts(demo: Demo) -> None:
     assert all(Path(path).is_file() for path in figures["paths"].values())
     assert figures["seconds"] > 0
     assert "imulated" in figures["notice"]
+
+
+def test_the_map_is_compared_with_the_simulated_baseline(demo: Demo) -> None:
+    told = demo.made.product.summary["baseline"]
+    assert told["keys"] == [BASELINE_KEY]
+    # the map errs, and so does the baseline in patches of 8 %
+    assert 0.8 <= told["agreement"] <= 0.98
+    assert told["baseline_cropland_hectares"] == pytest.approx(
+        told["map_cropland_hectares"], rel=0.15
+    )
+    assert demo.made.product.summary["mask"] == "none"
+
+
+def test_a_mask_takes_off_crops_alone_and_only_where_the_baseline_shows_none(demo: Demo) -> None:
+    write_baseline(demo.storage)
+    plain, masked = demo.map("plain", SMALL), demo.map("masked", SMALL, mask="cropland")
+    with (
+        rasterio.open(plain.paths["class-map"]) as one,
+        rasterio.open(masked.paths["class-map"]) as other,
+    ):
+        before, after = one.read(1), other.read(1)
+    taken = after == 15
+    assert 0.002 < taken.sum() / (before != 0).sum() < 0.2
+    assert set(np.unique(before[taken])) <= set(LEGEND.cropland)
+    assert (before[~taken] == after[~taken]).all()
 
 
 def test_an_acquisition_of_two_zones_is_one_observation(demo: Demo) -> None:
