@@ -5,15 +5,14 @@ store can be used by many threads; each process opens its own.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, func, insert, select, update
-from sqlalchemy.engine import Row
+from sqlalchemy import Select, exists, func, insert, select, update
 
 from geocrop_processes.errors import UnknownJob
-from geocrop_processes.service import products, steps
+from geocrop_processes.service import products, records, steps
+from geocrop_processes.service.records import Job
 from geocrop_processes.service.schema import Database, clock, jobs, plans
 from geocrop_processes.service.steps import Step
 from geocrop_processes.settings import Settings
@@ -21,41 +20,7 @@ from geocrop_processes.settings import Settings
 CROP_CLASSIFICATION = "crop-classification"
 """The process that is planned and done block by block; any other one is a single step."""
 
-
-@dataclass(frozen=True)
-class Job:
-    """What was known of a job at one moment."""
-
-    id: str
-    """Its name."""
-    process: str
-    """The process that it runs."""
-    status: str
-    """accepted, running, successful, failed or dismissed."""
-    progress: int
-    """Percent."""
-    message: str
-    """What is being done, for people."""
-    created: datetime
-    """When it was accepted, UTC."""
-    updated: datetime
-    """When something last changed."""
-    started: datetime | None
-    """When its first step was claimed."""
-    finished: datetime | None
-    """When its status became final."""
-    inputs: dict[str, Any]
-    """Validated inputs, defaults among them."""
-    request: dict[str, Any]
-    """`outputs`, `response` and `subscriber` of the execution request, as they came."""
-    result: dict[str, Any] | None
-    """Of a successful job: its `outputs`; of a map also whose product they are (`job_id`) and its `summary`."""
-    error: dict[str, Any] | None
-    """Of a failed job: `title`, `detail` and `status`."""
-    digest: str | None
-    """The same digest means the same pixels."""
-    owner: str
-    """Who asked."""
+__all__ = ["Job", "JobStore", "Step"]
 
 
 class JobStore:
@@ -125,7 +90,7 @@ class JobStore:
             row = connection.execute(select(jobs).where(jobs.c.id == job_id)).first()
         if row is None:
             raise UnknownJob(f"There is no job {job_id!r}.")
-        return _job(row)
+        return Job.of_row(row)
 
     def list(  # noqa: PLR0913 - the filters of OGC API - Processes
         self,
@@ -154,24 +119,9 @@ class JobStore:
             offset: how many newer ones to leave out.
         """
         processes = [process] if isinstance(process, str) else process
+        wanted = records.Filter(processes, status, since, until, min_s, max_s, owner)
         with self._database.read() as connection:
-            ran = func.coalesce(jobs.c.finished, clock(connection)) - jobs.c.started
-            conditions: list[tuple[Any, ColumnElement[bool]]] = [
-                (processes, jobs.c.process.in_(processes or ())),
-                (status, jobs.c.status.in_(status)),
-                (since, jobs.c.created >= (since.timestamp() if since else 0)),
-                (until, jobs.c.created <= (until.timestamp() if until else 0)),
-                (min_s, ran >= (min_s or 0)),
-                (max_s, ran <= (max_s or 0)),
-                (owner, jobs.c.owner == (owner or "")),
-            ]
-            asked = [clause for value, clause in conditions if value not in (None, (), [])]
-            chosen: Select[Any] = select(jobs).where(*asked)
-            total = connection.execute(
-                select(func.count()).select_from(jobs).where(*asked)
-            ).scalar_one()
-            page = chosen.order_by(jobs.c.number.desc()).limit(limit).offset(offset)
-            return [_job(row) for row in connection.execute(page)], total
+            return records.page(connection, wanted, limit, offset)
 
     def note(self, job_id: str, message: str) -> None:
         """Tell people something about an open job."""
@@ -272,7 +222,7 @@ class JobStore:
         """The newest successful job of a digest."""
         with self._database.read() as connection:
             row = connection.execute(_product_of(digest)).first()
-        return _job(row) if row else None
+        return Job.of_row(row) if row else None
 
     def in_use(self, product: str) -> bool:
         """Whether a successful job's results are the files of `results/<product>/`."""
@@ -280,7 +230,7 @@ class JobStore:
         with self._database.read() as connection:
             return bool(connection.execute(select(used)).scalar_one())
 
-    def products_to_clean(self, job_id: str) -> "Sequence[str]":
+    def products_to_clean(self, job_id: str) -> Sequence[str]:
         """Whose files a closed job leaves behind: its own, and those that no successful job uses any more."""
         with self._database.read() as connection:
             product = connection.execute(select(jobs.c.product).where(jobs.c.id == job_id)).scalar()
@@ -296,7 +246,7 @@ class JobStore:
         end: datetime | None = None,
         limit: int = 100,
         offset: int = 0,
-    ) -> tuple["Sequence[dict[str, Any]]", int]:
+    ) -> tuple[Sequence[dict[str, Any]], int]:
         """A page of the STAC items of products, the newest first, and how many there are.
 
         Args:
@@ -319,24 +269,4 @@ def _product_of(digest: str) -> Select[Any]:
         .where(jobs.c.digest == digest, jobs.c.status == steps.SUCCESSFUL)
         .order_by(jobs.c.number.desc())
         .limit(1)
-    )
-
-
-def _job(row: Row[*tuple[Any, ...]]) -> Job:
-    return Job(
-        id=row.id,
-        process=row.process,
-        status=row.status,
-        progress=row.progress,
-        message=row.message,
-        created=datetime.fromtimestamp(row.created, UTC),
-        updated=datetime.fromtimestamp(row.updated, UTC),
-        started=None if row.started is None else datetime.fromtimestamp(row.started, UTC),
-        finished=None if row.finished is None else datetime.fromtimestamp(row.finished, UTC),
-        inputs=row.inputs,
-        request=row.request,
-        result=row.result,
-        error=row.error,
-        digest=row.digest,
-        owner=row.owner,
     )

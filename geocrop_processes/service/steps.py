@@ -16,13 +16,8 @@ PLAN, BLOCK, FINISH, RUN, CLEAN = "plan", "block", "finish", "run", "clean"
 KINDS = (RUN, PLAN, FINISH, BLOCK, CLEAN)
 """The kinds of steps: `run` does a simple process whole, `clean` removes what a closed job has left."""
 
-ACCEPTED, RUNNING, SUCCESSFUL, FAILED, DISMISSED = (
-    "accepted",
-    "running",
-    "successful",
-    "failed",
-    "dismissed",
-)
+ACCEPTED, RUNNING = "accepted", "running"
+SUCCESSFUL, FAILED, DISMISSED = "successful", "failed", "dismissed"
 OPEN = (ACCEPTED, RUNNING)
 """The states of jobs that something is still to be done for."""
 
@@ -186,23 +181,19 @@ def failed(
     connection: Connection, step: Step, error: dict[str, Any], *, retry: bool, attempts: int
 ) -> bool:
     """The step failed: it is due again after a while, or its job has failed."""
-    now = clock(connection)
-    again = retry and (step.attempt < attempts or step.kind == CLEAN)
-    if again:
-        wait = min(_BACKOFF_S, 2.0 ** (step.attempt - 1))
-        if step.kind != CLEAN and not _is_open(connection, step.job_id):
-            _end(connection, step)
-            return False
-        row = connection.execute(
-            update(steps).where(*_held(step)).values(state=_DUE, at=now + wait)
-        )
-        if row.rowcount and step.kind != CLEAN:
-            _note(connection, step.job_id, f"will be tried again: {error['detail']}")
-        return row.rowcount == 1
-    if not _end(connection, step):
-        return False
-    fail_job(connection, step.job_id, error)
-    return True
+    is_open = step.kind == CLEAN or _is_open(connection, step.job_id)
+    if not is_open or not retry or (step.attempt >= attempts and step.kind != CLEAN):
+        counts = _end(connection, step)
+        if counts:
+            fail_job(connection, step.job_id, error)
+        return counts
+    wait = min(_BACKOFF_S, 2.0 ** (step.attempt - 1))
+    row = connection.execute(
+        update(steps).where(*_held(step)).values(state=_DUE, at=clock(connection) + wait)
+    )
+    if row.rowcount and step.kind != CLEAN:
+        _note(connection, step.job_id, f"will be tried again: {error['detail']}")
+    return row.rowcount == 1
 
 
 def fail_job(connection: Connection, job_id: str, error: dict[str, Any]) -> None:

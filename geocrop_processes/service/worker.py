@@ -9,7 +9,6 @@ import json
 import logging
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache
 from threading import Event
@@ -25,94 +24,26 @@ from geocrop_processes.errors import (
     InvalidSetting,
     Unavailable,
 )
-from geocrop_processes.imagery.access import Access
-from geocrop_processes.imagery.catalog import Found
-from geocrop_processes.imagery.scene import Scene
 from geocrop_processes.pipeline.block import blocks_prefix, map_block
 from geocrop_processes.pipeline.plan import Plan, Request, plan
 from geocrop_processes.pipeline.product import ITEM, finish
 from geocrop_processes.publish.assets import KINDS as FILES
-from geocrop_processes.registry import RegisteredModel, Registry
 from geocrop_processes.service import steps
+from geocrop_processes.service.context import WorkerContext
 from geocrop_processes.service.echo import echo
-from geocrop_processes.service.jobs import Job, JobStore
+from geocrop_processes.service.jobs import Job
 from geocrop_processes.service.lease import kept
 from geocrop_processes.service.problems import problem_of
 from geocrop_processes.service.queue import REPUBLISH, WORK, create_queue, publish, republish
 from geocrop_processes.service.steps import Step
 from geocrop_processes.settings import Settings
-from geocrop_processes.simulation.app import serve
-from geocrop_processes.simulation.demonstration import ARCHIVE, prepare_archive
-from geocrop_processes.storage import RESULTS, Storage
+from geocrop_processes.storage import RESULTS
 
 __all__ = ["WorkerContext", "create_worker", "publish", "run_step", "work"]
 
 logger = logging.getLogger(__name__)
 
 _ITEM_TYPE = "application/geo+json"
-
-
-@dataclass(frozen=True)
-class WorkerContext:
-    """What a worker's process works with; made after the fork."""
-
-    settings: Settings
-    """The deployment."""
-    store: JobStore
-    """The jobs."""
-    storage: Storage
-    """Where products go."""
-    registry: Registry
-    """Where models come from."""
-    access: Access
-    """How scenes are read."""
-    models: dict[str, RegisteredModel] = field(default_factory=dict)
-    """Those that were loaded, by reference: a version never changes."""
-
-    @classmethod
-    def of(cls, settings: Settings) -> "WorkerContext":
-        """What a deployment's settings name."""
-        storage = settings.open_storage()
-        return cls(
-            settings,
-            JobStore.of(settings),
-            storage,
-            settings.open_registry(storage),
-            settings.access(),
-        )
-
-    def model(self, reference: str) -> RegisteredModel:
-        """A model, loaded once."""
-        if reference not in self.models:
-            self.models[reference] = self.registry.load(reference)
-        return self.models[reference]
-
-    def find(self, aoi: Aoi, season: Season) -> Found:
-        """The scenes of a place and season; those of the simulated archive are files of the data folder.
-
-        Its catalogue is served while it is asked: which process reads the scenes later is not known here.
-        """
-        if self.settings.catalog.url != ARCHIVE:
-            return self.settings.open_catalog(self.settings.catalog.url).find(aoi, season)
-        folder = prepare_archive(
-            self.settings.data.absolute(),
-            self.settings.catalog.collection,
-            lambda _share, _message: None,
-        )
-        with serve(folder) as url:
-            found = self.settings.open_catalog(url).find(aoi, season)
-        return Found(
-            tuple(_local(s, f"{url}/files", str(folder)) for s in found.scenes), found.left_out
-        )
-
-
-def _local(scene: Scene, address: str, folder: str) -> Scene:
-    """A simulated scene whose files are read where they are, without a link that ends with the server."""
-    files = {
-        name: replace(file, href=file.href.replace(address, folder, 1))
-        for name, file in scene.files.items()
-    }
-    return replace(scene, files=files, link=None)
 
 
 def run_step(context: WorkerContext, step: Step) -> bool:

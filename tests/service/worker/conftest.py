@@ -20,7 +20,7 @@ from geocrop_processes.imagery.scene import FILES
 from geocrop_processes.models import members
 from geocrop_processes.models.card import ModelCard
 from geocrop_processes.models.ensemble import Ensemble
-from geocrop_processes.registry import RegisteredModel
+from geocrop_processes.registry import RegisteredModel, Registry
 from geocrop_processes.service.jobs import JobStore
 from geocrop_processes.service.worker import WorkerContext
 from geocrop_processes.settings import CatalogSettings, MapSettings, ServiceSettings, Settings
@@ -167,15 +167,24 @@ def settings(tmp_path: Path, archive: str) -> Settings:
     )
 
 
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
+    """An empty one; making its database takes seconds."""
+    folder = tmp_path_factory.mktemp("registry")
+    return Registry(f"sqlite:///{folder / 'mlflow.db'}", str(folder))
+
+
 @pytest.fixture
-def context(settings: Settings, model: RegisteredModel) -> Iterator[WorkerContext]:
+def context(
+    settings: Settings, model: RegisteredModel, registry: Registry
+) -> Iterator[WorkerContext]:
     """A worker's process, with the model loaded."""
     storage = settings.open_storage()
     opened = WorkerContext(
         settings,
         JobStore.of(settings),
         storage,
-        settings.open_registry(storage),
+        registry,
         settings.access(),
         {model.reference: model},
     )

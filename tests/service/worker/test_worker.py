@@ -15,6 +15,7 @@ from geocrop_processes.pipeline.block import map_block
 from geocrop_processes.pipeline.classify import classify
 from geocrop_processes.pipeline.plan import Request
 from geocrop_processes.registry import RegisteredModel
+from geocrop_processes.service import context as context_module
 from geocrop_processes.service import worker
 from geocrop_processes.service.jobs import Job
 from geocrop_processes.service.schema import steps
@@ -278,7 +279,7 @@ def test_the_simulated_archive_is_read_from_its_folder(
         simulated, context.store, context.storage, context.registry, context.access
     )
     folder = settings.data.absolute() / "simulation"
-    monkeypatch.setattr(worker, "prepare_archive", lambda data, *_: data / "simulation")
+    monkeypatch.setattr(context_module, "prepare_archive", lambda data, *_: data / "simulation")
 
     class Served:
         def __enter__(self) -> str:
@@ -287,7 +288,7 @@ def test_the_simulated_archive_is_read_from_its_folder(
         def __exit__(self, *_: object) -> None:
             pass
 
-    monkeypatch.setattr(worker, "serve", lambda _folder: Served())
+    monkeypatch.setattr(context_module, "serve", lambda _folder: Served())
     found = asked.find(Aoi(30.2, -17.36, 300), Season(2022))
     assert {scene.link for scene in found.scenes} == {None}
     for scene in found.scenes:

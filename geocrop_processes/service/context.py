@@ -1,0 +1,78 @@
+"""What a worker's process works with, made after the fork: nothing of it is shared with another process."""
+
+from dataclasses import dataclass, field, replace
+
+from geocrop_processes.domain.aoi import Aoi
+from geocrop_processes.domain.season import Season
+from geocrop_processes.imagery.access import Access
+from geocrop_processes.imagery.catalog import Found
+from geocrop_processes.imagery.scene import Scene
+from geocrop_processes.registry import RegisteredModel, Registry
+from geocrop_processes.service.jobs import JobStore
+from geocrop_processes.settings import Settings
+from geocrop_processes.simulation.app import serve
+from geocrop_processes.simulation.demonstration import ARCHIVE, prepare_archive
+from geocrop_processes.storage import Storage
+
+
+@dataclass(frozen=True)
+class WorkerContext:
+    """What a worker's process works with; made after the fork."""
+
+    settings: Settings
+    """The deployment."""
+    store: JobStore
+    """The jobs."""
+    storage: Storage
+    """Where products go."""
+    registry: Registry
+    """Where models come from."""
+    access: Access
+    """How scenes are read."""
+    models: dict[str, RegisteredModel] = field(default_factory=dict)
+    """Those that were loaded, by reference: a version never changes."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> "WorkerContext":
+        """What a deployment's settings name."""
+        storage = settings.open_storage()
+        return cls(
+            settings,
+            JobStore.of(settings),
+            storage,
+            settings.open_registry(storage),
+            settings.access(),
+        )
+
+    def model(self, reference: str) -> RegisteredModel:
+        """A model, loaded once."""
+        if reference not in self.models:
+            self.models[reference] = self.registry.load(reference)
+        return self.models[reference]
+
+    def find(self, aoi: Aoi, season: Season) -> Found:
+        """The scenes of a place and season; those of the simulated archive are files of the data folder.
+
+        Its catalogue is served while it is asked: which process reads the scenes later is not known here.
+        """
+        if self.settings.catalog.url != ARCHIVE:
+            return self.settings.open_catalog(self.settings.catalog.url).find(aoi, season)
+        folder = prepare_archive(
+            self.settings.data.absolute(),
+            self.settings.catalog.collection,
+            lambda _share, _message: None,
+        )
+        with serve(folder) as url:
+            found = self.settings.open_catalog(url).find(aoi, season)
+        return Found(
+            tuple(_local(s, f"{url}/files", str(folder)) for s in found.scenes), found.left_out
+        )
+
+
+def _local(scene: Scene, address: str, folder: str) -> Scene:
+    """A simulated scene whose files are read where they are, without a link that ends with the server."""
+    files = {
+        name: replace(file, href=file.href.replace(address, folder, 1))
+        for name, file in scene.files.items()
+    }
+    return replace(scene, files=files, link=None)

@@ -1,0 +1,116 @@
+"""What is known of a job, and which jobs a list holds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy.engine import Row
+
+from geocrop_processes.service.schema import clock, jobs
+
+
+@dataclass(frozen=True)
+class Job:
+    """What was known of a job at one moment."""
+
+    id: str
+    """Its name."""
+    process: str
+    """The process that it runs."""
+    status: str
+    """accepted, running, successful, failed or dismissed."""
+    progress: int
+    """Percent."""
+    message: str
+    """What is being done, for people."""
+    created: datetime
+    """When it was accepted, UTC."""
+    updated: datetime
+    """When something last changed."""
+    started: datetime | None
+    """When its first step was claimed."""
+    finished: datetime | None
+    """When its status became final."""
+    inputs: dict[str, Any]
+    """Validated inputs, defaults among them."""
+    request: dict[str, Any]
+    """`outputs`, `response` and `subscriber` of the execution request, as they came."""
+    result: dict[str, Any] | None
+    """Of a successful job: its `outputs`; of a map also whose product they are (`job_id`) and its `summary`."""
+    error: dict[str, Any] | None
+    """Of a failed job: `title`, `detail` and `status`."""
+    digest: str | None
+    """The same digest means the same pixels."""
+    owner: str
+    """Who asked."""
+
+    @classmethod
+    def of_row(cls, row: Row[*tuple[Any, ...]]) -> "Job":
+        """A row of the table of jobs."""
+        return cls(
+            id=row.id,
+            process=row.process,
+            status=row.status,
+            progress=row.progress,
+            message=row.message,
+            created=datetime.fromtimestamp(row.created, UTC),
+            updated=datetime.fromtimestamp(row.updated, UTC),
+            started=None if row.started is None else datetime.fromtimestamp(row.started, UTC),
+            finished=None if row.finished is None else datetime.fromtimestamp(row.finished, UTC),
+            inputs=row.inputs,
+            request=row.request,
+            result=row.result,
+            error=row.error,
+            digest=row.digest,
+            owner=row.owner,
+        )
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which jobs; None, or an empty list, leaves a condition out."""
+
+    processes: Sequence[str] | None
+    """Of one of these processes."""
+    status: Sequence[str]
+    """In one of these states."""
+    since: datetime | None
+    """Created then or later."""
+    until: datetime | None
+    """Created then or earlier."""
+    min_s: float | None
+    """Ran at least so many seconds, up to now where they still run."""
+    max_s: float | None
+    """Ran at most so many seconds."""
+    owner: str | None
+    """Of this owner."""
+
+    def conditions(self, now: float) -> list[ColumnElement[bool]]:
+        """The clauses of the query."""
+        ran = func.coalesce(jobs.c.finished, now) - jobs.c.started
+        clauses: list[ColumnElement[bool]] = []
+        if self.processes:
+            clauses.append(jobs.c.process.in_(self.processes))
+        if self.status:
+            clauses.append(jobs.c.status.in_(self.status))
+        if self.since is not None:
+            clauses.append(jobs.c.created >= self.since.timestamp())
+        if self.until is not None:
+            clauses.append(jobs.c.created <= self.until.timestamp())
+        if self.min_s is not None:
+            clauses.append(ran >= self.min_s)
+        if self.max_s is not None:
+            clauses.append(ran <= self.max_s)
+        if self.owner is not None:
+            clauses.append(jobs.c.owner == self.owner)
+        return clauses
+
+
+def page(connection: Connection, wanted: Filter, limit: int, offset: int) -> tuple[list[Job], int]:
+    """A page of jobs, the newest first, and how many there are."""
+    clauses = wanted.conditions(clock(connection))
+    total = connection.execute(select(func.count()).select_from(jobs).where(*clauses)).scalar_one()
+    rows = select(jobs).where(*clauses).order_by(jobs.c.number.desc())
+    return [Job.of_row(row) for row in connection.execute(rows.limit(limit).offset(offset))], total
