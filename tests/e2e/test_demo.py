@@ -262,7 +262,7 @@ def test_a_map_within_the_season_uses_imagery_up_to_its_day_only(run: Run) -> No
         ("30.2 -17.36 1500 --year 2019", 2, "There is no imagery of season 2019"),
         ("31.5 -17.36 1500 --year 2022", 1, "has no s2_l2a scene at 31.5, -17.36"),
         (
-            "30.2 -17.36 1500 --year 2022 --as-of 2022-09-20",
+            "30.2 -17.36 1500 --year 2022 --as-of 2022-09-10",
             1,
             "acquisitions can be used, a map needs 6",
         ),
