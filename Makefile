@@ -8,8 +8,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # what is made while working stays in the checkout
 export TMPDIR := $(CURDIR)/.geocrop/tmp
+$(shell mkdir -p $(TMPDIR))
 
-.PHONY: help demo classify check lint test test-all docs requirements clean
+.PHONY: help demo check lint test test-all docs requirements clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -40,7 +41,6 @@ clean: ## remove everything that was made here
 	@rm -rf $(VENV) .geocrop build dist *.egg-info
 
 $(READY): requirements.txt pyproject.toml
-	@mkdir -p $(TMPDIR)
 	@python3 -c 'import sys; sys.exit(sys.version_info[:2] < (3, 12) and "GeoCrop needs Python 3.12 or newer; python3 is " + sys.version.split()[0])'
 	@if command -v uv > /dev/null; then \
 		uv venv --quiet --allow-existing $(VENV) && \

@@ -132,6 +132,7 @@ def demo(*, as_json: AsJson = False) -> None:
     registry = settings.open_registry(storage)
     with _progress(quiet=as_json) as progress:
         made = demonstrate(settings.data, storage, registry, settings.access(), progress)
+    (settings.data / "demo.json").write_text(json.dumps(made.to_json(), indent=1) + "\n")
     if as_json:
         _print_json(made.to_json())
     else:
@@ -156,7 +157,7 @@ def models(*, as_json: AsJson = False) -> None:
         return
     table = Table("model", "aliases", "description", box=None, pad_edge=False)
     for e in entries:
-        table.add_row(e.reference, ", ".join(e.aliases), escape(e.description))
+        table.add_row(escape(e.reference), escape(", ".join(e.aliases)), escape(e.description))
     out.print(table)
 
 
@@ -215,7 +216,7 @@ def _progress(*, quiet: bool) -> Iterator[Progress]:
 def _print_product(product: Product) -> None:
     figures = product.summary
     if figures["notice"]:
-        out.print(f"[yellow]{figures['notice']}[/]")
+        out.print(f"[yellow]{escape(figures['notice'])}[/]")
     table = Table("class", "hectares", "share", box=None, pad_edge=False)
     for row in figures["classes"]:
         if row["hectares"]:
@@ -233,7 +234,7 @@ def _print_product(product: Product) -> None:
     titles = {scene["reason"]: scene["title"] for scene in figures["scenes_left_out"]}
     for reason, count in reasons.items():
         which = titles[reason] if count == 1 else f"{count} scenes"
-        out.print(f"  {which}: {escape(reason)}", highlight=False)
+        out.print(escape(f"  {which}: {reason}"), highlight=False)
     for key, path in product.paths.items():
         out.print(f"{key:<12} {escape(path)}", highlight=False, soft_wrap=True)
 

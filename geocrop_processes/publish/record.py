@@ -66,7 +66,7 @@ class MapRecord:
     left_out: tuple[LeftOutScene, ...]
     """Found and not used."""
     digest: str
-    """The digest of the request: the same digest means the same pixels."""
+    """The digest of the request: complete products of the same digest have the same pixels."""
     simulated: bool
     """Whether the imagery is simulated."""
     created: datetime
@@ -75,6 +75,8 @@ class MapRecord:
     """Versions of what made it, by name."""
     tally: Tally
     """Counts of its pixels."""
+    complete: bool = True
+    """Whether every scene could be read; another try may give other pixels where one could not."""
 
     @property
     def notice(self) -> str | None:
