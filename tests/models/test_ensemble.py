@@ -30,7 +30,13 @@ class Fixed(Member):
 
     @classmethod
     def train(
-        cls, features: Features, labels: npt.NDArray[np.integer], *, seed: int, threads: int
+        cls,
+        features: Features,
+        labels: npt.NDArray[np.integer],
+        *,
+        seed: int,
+        threads: int,
+        rounds: int = 1,
     ) -> "Fixed":
         raise NotImplementedError
 
