@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # what is made while working stays in the checkout
 export TMPDIR := $(CURDIR)/.geocrop/tmp
+$(shell mkdir -p $(TMPDIR))
 
 .PHONY: help demo serve check lint test test-all docs requirements clean
 
@@ -43,7 +44,6 @@ clean: ## remove everything that was made here
 	@rm -rf $(VENV) .geocrop build dist *.egg-info
 
 $(READY): requirements.txt pyproject.toml
-	@mkdir -p $(TMPDIR)
 	@python3 -c 'import sys; sys.exit(sys.version_info[:2] < (3, 12) and "GeoCrop needs Python 3.12 or newer; python3 is " + sys.version.split()[0])'
 	@if command -v uv > /dev/null; then \
 		uv venv --quiet --allow-existing $(VENV) && \

@@ -142,7 +142,7 @@ def models(*, as_json: AsJson = False) -> None:
         return
     table = Table("model", "aliases", "description", box=None, pad_edge=False)
     for e in entries:
-        table.add_row(e.reference, ", ".join(e.aliases), escape(e.description))
+        table.add_row(escape(e.reference), escape(", ".join(e.aliases)), escape(e.description))
     out.print(table)
 
 

@@ -48,7 +48,7 @@ def print_product(product: Product) -> None:
     """A map: hectares, scenes, files."""
     figures = product.summary
     if figures["notice"]:
-        out.print(f"[yellow]{figures['notice']}[/]")
+        out.print(f"[yellow]{escape(figures['notice'])}[/]")
     table = Table("class", "hectares", "share", box=None, pad_edge=False)
     for row in figures["classes"]:
         if row["hectares"]:
@@ -72,7 +72,7 @@ def print_product(product: Product) -> None:
     titles = {scene["reason"]: scene["title"] for scene in figures["scenes_left_out"]}
     for reason, count in reasons.items():
         which = titles[reason] if count == 1 else f"{count} scenes"
-        out.print(f"  {which}: {escape(reason)}", highlight=False)
+        out.print(escape(f"  {which}: {reason}"), highlight=False)
     print_places(product.paths)
 
 

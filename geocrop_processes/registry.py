@@ -29,7 +29,12 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.entities.model_registry import RegisteredModel as MlflowModel
 from mlflow.exceptions import MlflowException
 
-from geocrop_processes.errors import RegistryUnavailable, UnknownModel, UnusableModel
+from geocrop_processes.errors import (
+    InvalidSetting,
+    RegistryUnavailable,
+    UnknownModel,
+    UnusableModel,
+)
 from geocrop_processes.models.card import ModelCard
 from geocrop_processes.models.ensemble import Ensemble
 from geocrop_processes.models.members import MEMBERS
@@ -41,6 +46,7 @@ PRODUCTION = "production"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _VERSION = re.compile(r"[0-9]{1,9}")
+_SCHEMES = ("sqlite:///", "http://", "https://", "postgresql")
 _NOT_FOUND = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 
 
@@ -88,14 +94,23 @@ class Registry:
     Args:
         uri: MLflow's tracking and registry address: `sqlite:///file` or a server's `http(s)://`.
         artifacts: where new runs keep their files: a folder or `s3://bucket`.
+
+    Raises:
+        InvalidSetting: the address is of no such kind.
+        RegistryUnavailable: the database cannot be opened.
     """
 
     def __init__(self, uri: str, artifacts: str) -> None:
-        if uri.startswith("sqlite:///"):
-            Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
         self._uri = uri
         self._artifacts = artifacts
-        self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        if not uri.startswith(_SCHEMES):
+            raise InvalidSetting(
+                f"The model registry's address starts with one of {', '.join(_SCHEMES)}, unlike {uri!r}."
+            )
+        with _translated("be opened"):
+            if uri.startswith("sqlite:///"):
+                Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+            self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
 
     def save(
         self, ensemble: Ensemble, card: ModelCard, *, alias: str = PRODUCTION
@@ -140,8 +155,9 @@ class Registry:
                 )
                 files = {p.name: p.read_bytes() for p in Path(path).iterdir()}
             except (MlflowException, OSError) as error:
+                reason = " ".join(str(error).split())[:300].rstrip(".")
                 raise UnusableModel(
-                    f"The files of model {reference!r} cannot be read: {error}"
+                    f"The files of model {reference!r} cannot be read: {reason}."
                 ) from error
         return _open(files, str(entry.version), reference)
 
@@ -239,6 +255,7 @@ def _open(files: Mapping[str, bytes], version: str, reference: str) -> Registere
             )
         members[kind] = MEMBERS[kind].from_bytes(files[name])
     ensemble = Ensemble(card.legend.codes, members)
+    ensemble.check(len(card.features))
     return RegisteredModel(card, version, checksums, ensemble)
 
 
@@ -246,12 +263,13 @@ def _open(files: Mapping[str, bytes], version: str, reference: str) -> Registere
 def _translated(action: str) -> Iterator[None]:
     try:
         yield
-    except MlflowException as error:
+    except (MlflowException, OSError) as error:
         raise _unavailable(action, error) from error
 
 
-def _unavailable(action: str, error: MlflowException) -> RegistryUnavailable:
-    reason = " ".join(str(error).split())[:300].rstrip(".")
+def _unavailable(action: str, error: Exception) -> RegistryUnavailable:
+    # what libraries wrap around the reason starts with a bracket
+    reason = " ".join(str(error).split()).partition(" (Caused by")[0][:300].rstrip(".")
     return RegistryUnavailable(f"The model registry cannot {action}: {reason}.")
 
 

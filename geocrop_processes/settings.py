@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
@@ -35,9 +35,8 @@ class CatalogSettings(_Section):
         description="Address of a STAC API with Sentinel-2 L2A in Digital Earth Africa's layouts, or "
         f"`{ARCHIVE}` for the simulated archive, which is served while it is needed.",
     )
-    collection: str = Field(
-        "s2_l2a",
-        description="The collection: `s2_l2a` or `s2_l2a_c1`; the simulated archive is built in its layout.",
+    collection: Literal["s2_l2a", "s2_l2a_c1"] = Field(
+        "s2_l2a", description="The collection; the simulated archive is built in its layout."
     )
     timeout_s: float = Field(30.0, gt=0, le=600, description="Seconds until a request is given up.")
 
@@ -46,11 +45,16 @@ class ImagerySettings(_Section):
     """How pixels are read."""
 
     s3_endpoint: str | None = Field(
-        "s3.af-south-1.amazonaws.com",
-        description="Host of the S3 server of `s3://` assets (unsigned access).",
+        None,
+        description="Host of the S3 server of `s3://` assets (unsigned access); AWS of the region where none is given.",
     )
     s3_region: str = Field("af-south-1", description="Its region.")
-    timeout_s: float = Field(30.0, gt=0, le=600, description="Seconds until a read is given up.")
+    timeout_s: float = Field(
+        30.0,
+        gt=0,
+        le=600,
+        description="Seconds until a try of a read is given up; there are three.",
+    )
     threads: int = Field(8, ge=1, le=128, description="Acquisitions read at once.")
 
 
@@ -222,7 +226,7 @@ def _page() -> Iterator[str]:
     yield "# Settings"
     yield ""
     yield "Environment variables, read when a command starts. A name that is not listed here, or a value that"
-    yield "cannot be used, is refused; an empty value counts as none. This page is generated: `make docs`."
+    yield "cannot be used, is refused; an empty value counts as not set. This page is generated: `make docs`."
     last: type[BaseModel] | None = None
     for section, name, field in variables():
         if section is not last:

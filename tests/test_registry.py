@@ -14,7 +14,6 @@ import pytest
 
 from geocrop_processes.domain.legend import CropClass, Legend
 from geocrop_processes.errors import RegistryUnavailable, UnknownModel, UnusableModel
-from geocrop_processes.models import members
 from geocrop_processes.models.card import ModelCard
 from geocrop_processes.models.ensemble import Ensemble
 from geocrop_processes.registry import ModelEntry, RegisteredModel, Registry
@@ -50,9 +49,7 @@ CARD = ModelCard(
 
 @pytest.fixture(scope="session")
 def ensemble() -> Ensemble:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(members, "ROUNDS", 3)
-        return Ensemble.train(ROWS, CODES, seed=7)
+    return Ensemble.train(ROWS, CODES, seed=7, rounds=3)
 
 
 @pytest.fixture(scope="session")

@@ -103,10 +103,12 @@ def _downward(v: Array, top: _Peak, share: float) -> Array:
 
 
 def _between(v: Array, i: int, level: Array) -> Array:
-    """DOS at which the straight line from dekad `i` to the next meets `level`; any number if it is level."""
+    """DOS at which the straight line from dekad `i` to the next meets `level`; any number if they do not cross."""
     change = v[i + 1] - v[i]
-    share = (level - v[i]) / np.where(change == 0.0, 1.0, change)
-    found: Array = CENTRES[i] + share * (CENTRES[i + 1] - CENTRES[i])
+    # an all but level line meets a far level at a number too large for any calendar
+    with np.errstate(over="ignore"):
+        share = (level - v[i]) / np.where(change == 0.0, 1.0, change)
+        found: Array = CENTRES[i] + share * (CENTRES[i + 1] - CENTRES[i])
     return found
 
 
@@ -119,7 +121,8 @@ def _summit(v: Array, at: npt.NDArray[np.intp]) -> Array:
     for k in range(1, DEKADS - 1):
         bend = v[k - 1] - 2.0 * v[k] + v[k + 1]
         straight = bend == 0.0
-        offset = 0.5 * (v[k - 1] - v[k + 1]) / np.where(straight, 1.0, bend)
+        with np.errstate(over="ignore"):
+            offset = 0.5 * (v[k - 1] - v[k + 1]) / np.where(straight, 1.0, bend)
         offset = np.where(straight, 0.0, np.clip(offset, -0.5, 0.5))
         found = np.where(at == k, CENTRES[k] + DEKAD_DAYS * offset, found)
     return found

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import rasterio
-from rasterio.env import hasenv, setenv
+from rasterio.env import getenv, hasenv, setenv
 from rasterio.errors import RasterioError
 from rasterio.session import AWSSession
 from rasterio.windows import Window
-from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+from tenacity import retry, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from geocrop_processes.errors import SceneUnreadable
 from geocrop_processes.imagery.scene import BandFile
@@ -29,7 +29,7 @@ class Access:
     s3_region: str = "af-south-1"
     """Its region: Digital Earth Africa's buckets are in Cape Town."""
     timeout_s: float = 30.0
-    """For each HTTP request."""
+    """For each try of an HTTP request."""
     threads: int = 8
     """Acquisitions read at once; the wait is for the network more than for the CPU."""
 
@@ -47,8 +47,8 @@ class Access:
             "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
             "GDAL_HTTP_TIMEOUT": self.timeout_s,
             "GDAL_HTTP_CONNECTTIMEOUT": self.timeout_s,
-            "GDAL_HTTP_MAX_RETRY": ATTEMPTS - 1,
-            "GDAL_HTTP_RETRY_DELAY": 0.5,
+            # tries are counted in one place, below
+            "GDAL_HTTP_MAX_RETRY": 0,
         }
         # without a session of its own rasterio would look for AWS credentials on this machine
         session = AWSSession(
@@ -58,8 +58,13 @@ class Access:
             yield
 
 
+def _may_pass(error: BaseException) -> bool:
+    """Whether another try may help: a file of another size than its item says is as it is."""
+    return isinstance(error, SceneUnreadable) and error.__cause__ is not None
+
+
 _retried = retry(
-    retry=retry_if_exception_type(SceneUnreadable),
+    retry=retry_if_exception(_may_pass),
     stop=stop_after_attempt(ATTEMPTS),
     wait=wait_exponential_jitter(multiplier=0.2, max=5),
     reraise=True,
@@ -107,6 +112,10 @@ def _open(file: BandFile) -> Iterator[rasterio.DatasetReader]:
         raise SceneUnreadable(f"{file.href} cannot be read: {reason}.") from error
 
 
+_CHANGED = ("CPL_VSIL_CURL_NON_CACHED", "GDAL_HTTP_TIMEOUT", "GDAL_HTTP_CONNECTTIMEOUT")
+_BRIEFLY_S = 0.5
+
+
 def _forget(file: BandFile) -> None:
     """Make GDAL forget what it has of a file.
 
@@ -115,9 +124,15 @@ def _forget(file: BandFile) -> None:
     """
     if "://" not in file.href or not hasenv():
         return
-    setenv(CPL_VSIL_CURL_NON_CACHED="/vsicurl/:/vsis3/")
+    kept = {"CPL_VSIL_CURL_NON_CACHED": "", **getenv()}
+    # the file is opened only to be closed: a server that does not answer is not waited for once more
+    setenv(
+        CPL_VSIL_CURL_NON_CACHED="/vsicurl/:/vsis3/",
+        GDAL_HTTP_TIMEOUT=_BRIEFLY_S,
+        GDAL_HTTP_CONNECTTIMEOUT=_BRIEFLY_S,
+    )
     try:
         with suppress(RasterioError, OSError):
             rasterio.open(file.href).close()
     finally:
-        setenv(CPL_VSIL_CURL_NON_CACHED="")
+        setenv(**{name: kept[name] for name in _CHANGED if name in kept})

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from urllib.parse import urlsplit, urlunsplit
 
 import requests
 from pystac.errors import STACError, STACTypeError
@@ -41,7 +42,7 @@ class Catalog:
     collection: str
     """The collection that is searched."""
     timeout_s: float = 30.0
-    """For each request; a request is tried three times."""
+    """For each request. One that is answered by a server's error is tried three times, silence is not."""
 
     def find(self, aoi: Aoi, season: Season) -> Found:
         """Every scene that meets the circle's bounding box within the season.
@@ -53,17 +54,18 @@ class Catalog:
             InvalidSeason: the collection ends before the season, or starts after it.
             NoScenes: the collection covers the season, but holds no scene of the place.
         """
+        bbox, interval, io = aoi.bbox(), season.interval, self._io()
         try:
             # the time-out is told here: opening takes back one that was told to the connection before
-            client = Client.open(self.url, stac_io=self._io(), timeout=self.timeout_s)
+            client = Client.open(self.url, stac_io=io, timeout=self.timeout_s)
             self._check_extent(client, season)
             search = client.search(
-                collections=[self.collection], bbox=aoi.bbox(), datetime=season.interval, limit=PAGE
+                collections=[self.collection], bbox=bbox, datetime=interval, limit=PAGE
             )
             items = [dict(item) for item in search.items_as_dicts()]
         except _FOREIGN as error:
             raise CatalogUnavailable(
-                f"The catalogue at {self.url} cannot be searched: {_reason(error, self.timeout_s)}."
+                f"The catalogue at {public_address(self.url)} cannot be searched: {_reason(error, self.timeout_s)}."
             ) from error
         scenes, left_out = [], []
         for item in items:
@@ -81,6 +83,9 @@ class Catalog:
     def _io(self) -> StacApiIO:
         retry = Retry(
             total=2,
+            # who is silent once would keep whoever waits for three time-outs
+            connect=0,
+            read=0,
             backoff_factor=0.5,
             status_forcelist=[429, 500, 502, 503, 504],
             # a search is a POST, which is not tried again unless told to
@@ -93,15 +98,21 @@ class Catalog:
         collection = client.get_collection(self.collection)
         if collection is None:
             raise CatalogUnavailable(
-                f"The catalogue at {self.url} has no collection {self.collection!r}."
+                f"The catalogue at {public_address(self.url)} has no collection {self.collection!r}."
             )
         start, end = map(_aware, collection.extent.temporal.intervals[0])
         first, last = season.interval
         if (end is not None and end < first) or (start is not None and start > last):
             raise InvalidSeason(
                 f"There is no imagery of season {season.year} ({season}): "
-                f"{self.collection} at {self.url} covers {_day(start)} to {_day(end)}."
+                f"{self.collection} at {public_address(self.url)} covers {_day(start)} to {_day(end)}."
             )
+
+
+def public_address(url: str) -> str:
+    """An address without what may be secret in it: user, password, query."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))
 
 
 _NONSENSE = (

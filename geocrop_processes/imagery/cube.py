@@ -18,7 +18,7 @@ from pyproj import Transformer
 
 from geocrop_processes.domain.grid import Grid
 from geocrop_processes.errors import SceneUnreadable
-from geocrop_processes.features.bands import BANDS, SCL, harmonise, is_clear
+from geocrop_processes.features.bands import BANDS, NO_DATA_DN, SCL, harmonise, is_clear
 from geocrop_processes.imagery.access import Access, read_window
 from geocrop_processes.imagery.scene import FILES, BandFile, LeftOut, Scene
 
@@ -42,7 +42,7 @@ class Observed:
     cube: xr.DataArray
     """uint16 (time, band, y, x): bands `BANDS` harmonised (offset applied, 0 = no data), then SCL."""
     used: tuple[str, ...]
-    """Keys of the scenes that gave at least one pixel, in order."""
+    """Keys of the scenes that gave at least one clear pixel, in order."""
     left_out: tuple[LeftOut, ...]
     """Scenes that could not be read."""
 
@@ -77,13 +77,17 @@ def read_cube(
         inside: (height, width), the pixels that matter: bands are read only where one of them is clear.
         access: how files are opened.
     """
+    pixels = np.zeros((len(observed), len(FILES), *grid.shape), np.uint16)
     with ThreadPoolExecutor(access.threads) as pool:
-        read = list(pool.map(lambda a: _read_acquisition(a, grid, inside, access), observed))
+        read = list(
+            pool.map(
+                lambda i: _read_acquisition(observed[i], grid, inside, access, pixels[i]),
+                range(len(observed)),
+            )
+        )
     x, y = grid.centres()
     cube = xr.DataArray(
-        np.stack([pixels for pixels, _, _ in read])
-        if read
-        else np.zeros((0, len(FILES), *grid.shape), np.uint16),
+        pixels,
         dims=("time", "band", "y", "x"),
         coords={
             "time": np.array([a.day for a in observed], "datetime64[ns]"),
@@ -95,19 +99,22 @@ def read_cube(
     )
     return Observed(
         cube,
-        tuple(key for _, used, _ in read for key in used),
-        tuple(scene for _, _, unreadable in read for scene in unreadable),
+        tuple(key for used, _ in read for key in used),
+        tuple(scene for _, unreadable in read for scene in unreadable),
     )
 
 
 def _read_acquisition(
-    observed: Acquisition, grid: Grid, inside: npt.NDArray[np.bool_], access: Access
-) -> tuple[npt.NDArray[np.uint16], list[str], list[LeftOut]]:
-    """One time step (band, y, x): each pixel comes from the first scene that has it, SCL != 0.
+    observed: Acquisition,
+    grid: Grid,
+    inside: npt.NDArray[np.bool_],
+    access: Access,
+    pixels: npt.NDArray[np.uint16],
+) -> tuple[list[str], list[LeftOut]]:
+    """Fill one time step (band, y, x): each pixel comes from the first scene that has it, SCL != 0.
 
-    And the keys of the scenes that gave pixels, and those that could not be read.
+    Returns the keys of the scenes that gave clear pixels, and those that could not be read.
     """
-    pixels = np.zeros((len(FILES), *grid.shape), np.uint16)
     used, unreadable = [], []
     lacking = inside.copy()
     with access.environment():
@@ -120,11 +127,13 @@ def _read_acquisition(
                 unreadable.append(LeftOut(scene.key, str(error)))
                 continue
             taken = lacking & (part[-1] != 0)
-            if taken.any():
+            if (
+                is_clear(part[-1].astype(np.uint8)) & (part != NO_DATA_DN).all(axis=0) & taken
+            ).any():
                 used.append(scene.key)
             pixels[:, taken] = part[:, taken]
             lacking &= ~taken
-    return pixels, used, unreadable
+    return used, unreadable
 
 
 def _read_scene(scene: Scene, grid: Grid, wanted: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint16]:

@@ -23,6 +23,8 @@ bright there."""
 DARKEST_OF_CLOUD = 3000
 """It is above this where all that SCL calls clear is overlooked cloud (measured on real cubes, 3945 and 14901 where
 one pixel in twenty was called clear): that says nothing of the offset, and the item is believed."""
+PROBES = 5
+"""Scenes that are tried before all: where none of them can be read, the archive is away."""
 ENOUGH_PIXELS = 100
 """With fewer clear overview pixels a percentile says nothing, and the item is believed."""
 
@@ -30,26 +32,35 @@ ENOUGH_PIXELS = 100
 def screen(
     scenes: Sequence[Scene], access: Access
 ) -> tuple[tuple[Scene, ...], tuple[LeftOut, ...]]:
-    """Part scenes into those to use and those to leave out, in their order."""
+    """Part scenes into those to use and those to leave out, in their order.
+
+    Raises:
+        SceneUnreadable: of several scenes, spread over all, none can be read: there is no use in waiting for each.
+    """
     with ThreadPoolExecutor(access.threads) as pool:
-        reasons = list(pool.map(lambda s: _objection(s, access), scenes))
-    used = tuple(s for s, reason in zip(scenes, reasons, strict=True) if reason is None)
+        if len(scenes) >= PROBES:
+            probes = [scenes[i * (len(scenes) - 1) // (PROBES - 1)] for i in range(PROBES)]
+            tried = list(pool.map(lambda s: _objection(s, access), probes))
+            if all(isinstance(found, SceneUnreadable) for found in tried):
+                raise SceneUnreadable(f"None of {PROBES} scenes can be read. {tried[0]}")
+        found = list(pool.map(lambda s: _objection(s, access), scenes))
+    used = tuple(s for s, objection in zip(scenes, found, strict=True) if objection is None)
     left_out = tuple(
-        LeftOut(s.key, reason)
-        for s, reason in zip(scenes, reasons, strict=True)
-        if reason is not None
+        LeftOut(s.key, str(objection))
+        for s, objection in zip(scenes, found, strict=True)
+        if objection is not None
     )
     return used, left_out
 
 
-def _objection(scene: Scene, access: Access) -> str | None:
+def _objection(scene: Scene, access: Access) -> str | SceneUnreadable | None:
     """Why a scene cannot be used; none where it can."""
     try:
         with access.environment():
             blue = read_overview(scene.files["B02"])
             scl = read_overview(scene.files[SCL], (blue.shape[0], blue.shape[1]))
     except SceneUnreadable as error:
-        return str(error)
+        return error
     clear = blue[is_clear(scl.astype(np.uint8)) & (blue != NO_DATA_DN)]
     if clear.size < ENOUGH_PIXELS:
         return None

@@ -7,7 +7,14 @@ import numpy as np
 import numpy.typing as npt
 
 from geocrop_processes.errors import UnusableModel
-from geocrop_processes.models.members import MEMBERS, Features, Member, Probabilities
+from geocrop_processes.models.members import (
+    MEMBERS,
+    REFUSALS,
+    ROUNDS,
+    Features,
+    Member,
+    Probabilities,
+)
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,13 @@ class Ensemble:
 
     @classmethod
     def train(
-        cls, features: Features, codes: npt.NDArray[np.integer], *, seed: int, threads: int = 2
+        cls,
+        features: Features,
+        codes: npt.NDArray[np.integer],
+        *,
+        seed: int,
+        threads: int = 2,
+        rounds: int = ROUNDS,
     ) -> "Ensemble":
         """Fit all three kinds of member to labelled rows.
 
@@ -41,6 +54,7 @@ class Ensemble:
             codes: (n,) class codes.
             seed: the same seed and threads on one CPU family give the same ensemble.
             threads: used by each fit.
+            rounds: of boosting, for each member.
 
         Raises:
             UnusableModel: there are fewer than two classes.
@@ -48,7 +62,7 @@ class Ensemble:
         classes, labels = np.unique(codes, return_inverse=True)
         _check_codes(classes.tolist())
         members = {
-            name: kind.train(features, labels, seed=seed, threads=threads)
+            name: kind.train(features, labels, seed=seed, threads=threads, rounds=rounds)
             for name, kind in MEMBERS.items()
         }
         return cls(tuple(int(c) for c in classes), members)
@@ -71,6 +85,21 @@ class Ensemble:
                     )
                 total += votes
         return total / len(self.members)
+
+    def check(self, features: int) -> None:
+        """Let every member answer a few rows, so that one of other classes or features says so now.
+
+        Args:
+            features: how many columns the rows have.
+
+        Raises:
+            UnusableModel: a member was trained on other columns or other classes.
+        """
+        try:
+            self.predict_proba(np.zeros((3, features), np.float32))
+        except REFUSALS as error:
+            reason = " ".join(str(error).split())[:200].rstrip(".")
+            raise UnusableModel(f"A member does not take {features} features: {reason}.") from error
 
     def predict(self, features: Features) -> npt.NDArray[np.uint8]:
         """The class code of the highest mean probability, uint8 (n,); the lowest code where two tie."""

@@ -24,7 +24,7 @@ Labels = npt.NDArray[np.integer]
 Probabilities = npt.NDArray[np.float64]
 
 ROUNDS = 160
-"""Boosting rounds of each member."""
+"""Boosting rounds of each member; CatBoost, whose trees are simpler, does twice as many."""
 LEARNING_RATE = 0.1
 """Shrinkage of each round."""
 DEPTH = 6
@@ -44,7 +44,9 @@ class Member(ABC):
 
     @classmethod
     @abstractmethod
-    def train(cls, features: Features, labels: Labels, *, seed: int, threads: int) -> Self:
+    def train(
+        cls, features: Features, labels: Labels, *, seed: int, threads: int, rounds: int = ROUNDS
+    ) -> Self:
         """Fit to rows of features.
 
         Args:
@@ -52,6 +54,7 @@ class Member(ABC):
             labels: (n,) columns 0..classes-1; each occurs.
             seed: of everything that is drawn; the same seed and threads give the same forest.
             threads: used for the fit.
+            rounds: of boosting; a few hundred rows need fewer than many thousands.
         """
 
     @abstractmethod
@@ -86,7 +89,9 @@ class XGBoost(Member):
         self._booster = booster
 
     @classmethod
-    def train(cls, features: Features, labels: Labels, *, seed: int, threads: int) -> Self:
+    def train(
+        cls, features: Features, labels: Labels, *, seed: int, threads: int, rounds: int = ROUNDS
+    ) -> Self:
         """See `Member.train`."""
         parameters = {
             "objective": "multi:softprob",
@@ -100,7 +105,7 @@ class XGBoost(Member):
             "seed": seed,
             "nthread": threads,
         }
-        return cls(xgboost.train(parameters, xgboost.DMatrix(features, label=labels), ROUNDS))
+        return cls(xgboost.train(parameters, xgboost.DMatrix(features, label=labels), rounds))
 
     def predict_proba(self, features: Features) -> Probabilities:
         """See `Member.predict_proba`."""
@@ -132,7 +137,9 @@ class LightGBM(Member):
         self._booster = booster
 
     @classmethod
-    def train(cls, features: Features, labels: Labels, *, seed: int, threads: int) -> Self:
+    def train(
+        cls, features: Features, labels: Labels, *, seed: int, threads: int, rounds: int = ROUNDS
+    ) -> Self:
         """See `Member.train`."""
         parameters = {
             "objective": "multiclass",
@@ -149,7 +156,7 @@ class LightGBM(Member):
             "num_threads": threads,
             "verbosity": -1,
         }
-        return cls(lightgbm.train(parameters, lightgbm.Dataset(features, label=labels), ROUNDS))
+        return cls(lightgbm.train(parameters, lightgbm.Dataset(features, label=labels), rounds))
 
     def predict_proba(self, features: Features) -> Probabilities:
         """See `Member.predict_proba`."""
@@ -181,11 +188,13 @@ class CatBoost(Member):
         self._classifier = classifier
 
     @classmethod
-    def train(cls, features: Features, labels: Labels, *, seed: int, threads: int) -> Self:
+    def train(
+        cls, features: Features, labels: Labels, *, seed: int, threads: int, rounds: int = ROUNDS
+    ) -> Self:
         """See `Member.train`."""
         classifier = catboost.CatBoostClassifier(
             loss_function="MultiClass",
-            iterations=2 * ROUNDS,
+            iterations=2 * rounds,
             depth=DEPTH,
             learning_rate=1.5 * LEARNING_RATE,
             border_count=128,
@@ -227,6 +236,15 @@ class CatBoost(Member):
 
 MEMBERS: Mapping[str, type[Member]] = {m.name: m for m in (XGBoost, LightGBM, CatBoost)}
 """Every kind of member, in the order of their votes."""
+
+
+REFUSALS = (
+    xgboost.core.XGBoostError,
+    lightgbm.basic.LightGBMError,
+    catboost.CatBoostError,
+    ValueError,
+)
+"""What the libraries raise over rows that a forest cannot take."""
 
 
 def library_versions() -> dict[str, str]:

@@ -1,7 +1,8 @@
 """One block of a map: read, compute features, vote, store the result as a checkpoint."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass, field, replace
+from datetime import date
 from io import BytesIO
 
 import numpy as np
@@ -19,6 +20,8 @@ from geocrop_processes.pipeline.plan import Plan, check_enough
 from geocrop_processes.publish.comparison import Comparison
 from geocrop_processes.storage import RESULTS, Storage
 
+_ROWS = 64
+"""Rows of pixels whose features are computed at once: a block's cube is never copied as a whole."""
 _MAX_DAYS = 254
 """The longest gap that a byte can tell; 255 is no data."""
 
@@ -32,7 +35,7 @@ class BlockResult:
     confidence: npt.NDArray[np.uint8]
     """(5, height, width): top, margin, entropy, n_valid, max_gap_days; 255 = no data."""
     used: tuple[str, ...]
-    """Keys of the scenes that gave pixels here."""
+    """Keys of the scenes that gave clear pixels here."""
     left_out: tuple[LeftOut, ...]
     """Scenes that could not be read here."""
     compared: Comparison = field(default_factory=Comparison)
@@ -93,8 +96,22 @@ def compute_block(planned: Plan, block: Block, ensemble: Ensemble, access: Acces
     unreadable = {scene.key for scene in read.left_out}
     readable = [a for a in observed if not unreadable.issuperset(s.key for s in a.scenes)]
     check_enough(len(readable), planned.request.min_acquisitions, read.left_out)
-    pixels = read.cube.values[:, :, inside]
-    features = compute(pixels[:, :-1], pixels[:, -1].astype(np.uint8), [a.day for a in observed])
+    days = [a.day for a in observed]
+    for top in range(0, grid.height, _ROWS):
+        rows = slice(top, top + _ROWS)
+        mask = inside[rows]
+        if mask.any():
+            voted = _vote(read.cube.values[:, :, rows][:, :, mask], days, ensemble)
+            classes[rows][mask] = voted[0]
+            layers[:, rows][:, mask] = voted[1:]
+    return BlockResult(classes, layers, read.used, read.left_out)
+
+
+def _vote(
+    pixels: npt.NDArray[np.uint16], days: Sequence[date], ensemble: Ensemble
+) -> npt.NDArray[np.uint8]:
+    """Class, top, margin, entropy, n_valid and max_gap_days, uint8 (6, n), of pixels (time, band, n)."""
+    features = compute(pixels[:, :-1], pixels[:, -1].astype(np.uint8), days)
     seen = np.isfinite(features.values).all(axis=0)
     probabilities = ensemble.predict_proba(np.ascontiguousarray(features.values[:, seen].T))
     voted = np.full((6, len(seen)), confidence.NO_DATA, np.uint8)
@@ -103,9 +120,7 @@ def compute_block(planned: Plan, block: Block, ensemble: Ensemble, access: Acces
     voted[1:4, seen] = confidence.to_bytes(confidence.confidence(probabilities))
     voted[4] = features.n_valid
     voted[5] = np.minimum(features.max_gap_days, _MAX_DAYS)
-    classes[inside] = voted[0]
-    layers[:, inside] = voted[1:]
-    return BlockResult(classes, layers, read.used, read.left_out)
+    return voted
 
 
 def stored_results(planned: Plan, storage: Storage) -> Iterator[tuple[Block, BlockResult]]:
@@ -118,10 +133,14 @@ def stored_results(planned: Plan, storage: Storage) -> Iterator[tuple[Block, Blo
         yield block, BlockResult.from_bytes(storage.get(RESULTS, _checkpoint(planned, block)))
 
 
+def discard_results(job_id: str, storage: Storage) -> None:
+    """Remove a job's checkpoints; none is fine."""
+    storage.delete(RESULTS, _checkpoints(job_id))
+
+
 def _checkpoint(planned: Plan, block: Block) -> str:
-    return f"{blocks_prefix(planned.job_id)}{block.name}.npz"
+    return f"{_checkpoints(planned.job_id)}{block.name}.npz"
 
 
-def blocks_prefix(job_id: str) -> str:
-    """Where a job's checkpoints are."""
+def _checkpoints(job_id: str) -> str:
     return f"results/{job_id}/blocks/"

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime
 
 from geocrop_processes.imagery.access import Access
-from geocrop_processes.pipeline.block import map_block
+from geocrop_processes.pipeline.block import discard_results, map_block
 from geocrop_processes.pipeline.plan import Find, Request, plan
 from geocrop_processes.pipeline.product import Product, finish
 from geocrop_processes.registry import RegisteredModel
@@ -49,18 +49,20 @@ def classify(  # noqa: PLR0913 - everything that a job needs, handed over as val
     planned = plan(job_id, datetime.now(UTC), request, model, find, access, storage=storage)
     blocks = planned.blocks
     progress(0.1, f"{len(planned.scenes)} scenes, {len(blocks)} blocks")
-    with ThreadPoolExecutor(threads) as pool:
-        running = [
-            pool.submit(map_block, planned, b, model.ensemble, storage, access) for b in blocks
-        ]
-        try:
-            for done, block in enumerate(as_completed(running), 1):
-                block.result()
-                progress(0.1 + 0.8 * done / len(blocks), f"block {done} of {len(blocks)}")
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    progress(0.9, "publishing")
-    product = finish(planned, model, storage)
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            running = [
+                pool.submit(map_block, planned, b, model.ensemble, storage, access) for b in blocks
+            ]
+            try:
+                for done, block in enumerate(as_completed(running), 1):
+                    block.result()
+                    progress(0.1 + 0.8 * done / len(blocks), f"block {done} of {len(blocks)}")
+            finally:
+                pool.shutdown(cancel_futures=True)
+        progress(0.9, "publishing")
+        product = finish(planned, model, storage)
+    finally:
+        discard_results(job_id, storage)
     progress(1.0, "done")
     return product

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from pydantic import TypeAdapter
 
+import geocrop_processes
 from geocrop_processes.domain.aoi import Aoi
 from geocrop_processes.domain.grid import Block, Grid
 from geocrop_processes.domain.season import Season
@@ -69,7 +70,7 @@ class Plan:
     left_out: tuple[LeftOut, ...]
     """Those that were found and not used, and why."""
     digest: str
-    """The same digest means the same pixels."""
+    """Products of the same digest have the same pixels, where every scene could be read."""
     check: Check | None = None
     """The baseline that the map is compared with, or masked by; None where there is none."""
 
@@ -119,7 +120,9 @@ def plan(  # noqa: PLR0913 - everything that is decided from
         )
     found = find(request.aoi, request.season)
     if not found.scenes:
-        raise NoScenes(f"None of the {len(found.left_out)} items found is a usable scene.")
+        raise NoScenes(
+            f"None of the {len(found.left_out)} items found is a usable scene.{_reasons(found.left_out)}"
+        )
     native = _native_scene(found.scenes, request.aoi)
     grid = Grid.of_aoi(request.aoi, native.epsg)
     check = choose(
@@ -130,8 +133,10 @@ def plan(  # noqa: PLR0913 - everything that is decided from
         storage,
         simulated=any(s.simulated for s in found.scenes),
     )
-    scenes, contradicted = screen(found.scenes, access)
-    left_out = (*found.left_out, *contradicted)
+    in_season = [s for s in found.scenes if _in_season(s, request)]
+    scenes, contradicted = screen(in_season, access)
+    beyond = (LeftOut(s.key, _BEYOND) for s in found.scenes if s not in in_season)
+    left_out = (*found.left_out, *beyond, *contradicted)
     check_enough(
         len(acquisitions(scenes, native.epsg, request.aoi.lon)), request.min_acquisitions, left_out
     )
@@ -150,6 +155,14 @@ def plan(  # noqa: PLR0913 - everything that is decided from
     )
 
 
+_BEYOND = "By the sun, the day of its acquisition lies outside the season."
+
+
+def _in_season(scene: Scene, request: Request) -> bool:
+    """Catalogues are searched in UTC, dekads are of solar days: far from Greenwich the two can differ."""
+    return request.season.start <= scene.solar_day(request.aoi.lon) <= request.season.end
+
+
 def check_enough(usable: int, needed: int, left_out: Iterable[LeftOut]) -> None:
     """Accept a number of acquisitions, or say why it is too small.
 
@@ -157,11 +170,14 @@ def check_enough(usable: int, needed: int, left_out: Iterable[LeftOut]) -> None:
         TooFewScenes: it is below `needed`; the first reasons for leaving scenes out are told.
     """
     if usable < needed:
-        reasons = "; ".join(f"{scene.key}: {scene.reason}" for scene in list(left_out)[:3])
         raise TooFewScenes(
-            f"Only {usable} acquisitions can be used, a map needs {needed}."
-            + (f" {reasons}" if reasons else "")
+            f"Only {usable} acquisitions can be used, a map needs {needed}.{_reasons(left_out)}"
         )
+
+
+def _reasons(left_out: Iterable[LeftOut]) -> str:
+    """The first few, to be appended to a sentence."""
+    return "".join(f" {scene.key}: {scene.reason}" for scene in list(left_out)[:3])
 
 
 def _native_scene(scenes: Iterable[Scene], aoi: Aoi) -> Scene:
@@ -193,6 +209,7 @@ def _digest(
         "model": [model.reference, dict(model.checksums)],
         "features": FINGERPRINT,
         "min_acquisitions": request.min_acquisitions,
+        "geocrop": geocrop_processes.__version__,
     }
     if request.mask != NO_MASK and check is not None:
         decisive["mask"] = [request.mask, check.decisive]

@@ -12,8 +12,9 @@ import rasterio
 
 import geocrop_processes
 from geocrop_processes.errors import NothingClear
+from geocrop_processes.imagery.catalog import public_address
 from geocrop_processes.models.members import library_versions
-from geocrop_processes.pipeline.block import blocks_prefix, stored_results
+from geocrop_processes.pipeline.block import stored_results
 from geocrop_processes.pipeline.cropland import Check
 from geocrop_processes.pipeline.plan import Plan
 from geocrop_processes.publish.assets import KINDS, ProductAsset
@@ -33,7 +34,7 @@ from geocrop_processes.publish.tally import Tally
 from geocrop_processes.registry import RegisteredModel
 from geocrop_processes.storage import RESULTS, Storage
 
-_NOT_NEEDED = "No pixel of the place was taken from it: it shows none, or another copy of its acquisition has them all."
+_NOT_NEEDED = "Nothing clear of the place was taken from it: it shows none, or another copy of its acquisition has it."
 
 ITEM = "item.json"
 """The product's STAC item: written last, so that a product that has one is whole."""
@@ -54,7 +55,9 @@ class Product:
 
 
 def finish(planned: Plan, model: RegisteredModel, storage: Storage) -> Product:
-    """Assemble the product of stored blocks and remove them; the same blocks give the same rasters.
+    """Assemble the product of stored blocks; doing so twice stores the same bytes.
+
+    The blocks' results stay until `discard_results` removes them.
 
     Raises:
         NothingClear: no pixel has a class.
@@ -74,7 +77,6 @@ def finish(planned: Plan, model: RegisteredModel, storage: Storage) -> Product:
             storage.put_file(RESULTS, prefix + name, Path(folder) / name, asset.kind.media_type)
     content = json.dumps(item, indent=1).encode()
     storage.put(RESULTS, prefix + ITEM, content, "application/geo+json")
-    storage.delete(RESULTS, blocks_prefix(planned.job_id))
     names = {asset.key: asset.kind.file_name for asset in assets} | {"item": ITEM}
     return Product(
         job_id=planned.job_id,
@@ -154,9 +156,10 @@ def _record(planned: Plan, model: RegisteredModel, storage: Storage) -> MapRecor
         card=model.card,
         model_version=model.version,
         member_checksums=model.checksums,
-        catalog_url=planned.request.catalog_url,
+        catalog_url=public_address(planned.request.catalog_url),
         scenes=tuple(
-            SourceScene(s.key, s.collection, s.acquired, s.link)
+            # a simulated archive is served only while it is needed: its links would lead nowhere
+            SourceScene(s.key, s.collection, s.acquired, None if s.simulated else s.link)
             for s in planned.scenes
             if s.key in used
         ),
@@ -167,6 +170,7 @@ def _record(planned: Plan, model: RegisteredModel, storage: Storage) -> MapRecor
         software=_software(),
         tally=tally,
         baseline=_use(planned.check, compared),
+        complete=not unreadable,
     )
 
 

@@ -82,7 +82,7 @@ class MapRecord:
     left_out: tuple[LeftOutScene, ...]
     """Found and not used."""
     digest: str
-    """The digest of the request: the same digest means the same pixels."""
+    """The digest of the request: complete products of the same digest have the same pixels."""
     simulated: bool
     """Whether the imagery is simulated."""
     created: datetime
@@ -93,6 +93,9 @@ class MapRecord:
     """Counts of its pixels."""
     baseline: BaselineUse | None = None
     """What it was compared with; None where there is no baseline of the season and place."""
+
+    complete: bool = True
+    """Whether every scene could be read; another try may give other pixels where one could not."""
 
     @property
     def masked(self) -> bool:

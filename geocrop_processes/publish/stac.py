@@ -127,6 +127,7 @@ def _provenance(record: MapRecord) -> dict[str, Any]:
     return {
         "geocrop:simulated": record.notice is not None,
         "geocrop:digest": record.digest,
+        "geocrop:complete": record.complete,
         "geocrop:aoi": {
             "lon": record.aoi.lon,
             "lat": record.aoi.lat,

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import attr
-import shapely  # type: ignore[import-untyped]
+import shapely
 from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse

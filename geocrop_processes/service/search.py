@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import attr
-import shapely  # type: ignore[import-untyped]
+import shapely
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError, model_validator
 from stac_fastapi.api.models import ItemCollectionUri

@@ -24,7 +24,7 @@ from geocrop_processes.errors import (
     InvalidSetting,
     Unavailable,
 )
-from geocrop_processes.pipeline.block import blocks_prefix, map_block
+from geocrop_processes.pipeline.block import discard_results, map_block
 from geocrop_processes.pipeline.plan import Plan, Request, plan
 from geocrop_processes.pipeline.product import ITEM, finish
 from geocrop_processes.publish.assets import KINDS as FILES
@@ -106,12 +106,15 @@ def _request(settings: Settings, job: Job) -> Request:
 
 
 def _exists(context: WorkerContext, digest: str) -> bool:
-    """Whether a product of the digest is published, and its files are there."""
+    """Whether a whole product of the digest is published; one that lacked a scene is made anew."""
     earlier = context.store.product_of(digest)
     if earlier is None or earlier.result is None:
         return False
     item = f"{_folder(earlier.result['job_id'])}{ITEM}"
-    return item in context.storage.list(RESULTS, item)
+    if item not in context.storage.list(RESULTS, item):
+        return False
+    published = json.loads(context.storage.get(RESULTS, item))
+    return bool(published["properties"]["geocrop:complete"])
 
 
 def _block(context: WorkerContext, step: Step, _lost: Event) -> bool:
@@ -129,7 +132,7 @@ def _finish(context: WorkerContext, step: Step, _lost: Event) -> bool:
     if f"{folder}{ITEM}" not in storage.list(RESULTS, folder):
         planned = Plan.from_json(context.store.plan_of(step.job_id))
         finish(planned, context.model(planned.model), storage)
-    storage.delete(RESULTS, blocks_prefix(step.job_id))
+    discard_results(step.job_id, storage)
     content = storage.get(RESULTS, f"{folder}{ITEM}")
     item = json.loads(content)
     summary = json.loads(storage.get(RESULTS, f"{folder}{FILES['summary'].file_name}"))
@@ -177,7 +180,7 @@ def _sweep(context: WorkerContext, job_id: str) -> None:
     """A report came too late: what was written for it may have been cleaned up before it was written."""
     status = context.store.get(job_id).status
     if status == steps.SUCCESSFUL:
-        context.storage.delete(RESULTS, blocks_prefix(job_id))
+        discard_results(job_id, context.storage)
     elif status not in steps.OPEN:
         _remove(context, job_id)
 

@@ -5,6 +5,7 @@ ranges, as a bucket would give them.
 """
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -211,11 +212,28 @@ def serve(folder: Path) -> Iterator[str]:
     thread = Thread(target=server.serve_forever, name="simulated-stac", daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        with _without_proxy():
+            yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@contextmanager
+def _without_proxy() -> Iterator[None]:
+    """Let requests to this machine pass by a proxy that the environment may name, as curl and requests read it."""
+    kept = {name: os.environ.get(name) for name in ("NO_PROXY", "no_proxy")}
+    for name, value in kept.items():
+        os.environ[name] = f"{value},127.0.0.1" if value else "127.0.0.1"
+    try:
+        yield
+    finally:
+        for name, value in kept.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 class _QuietHandler(WSGIRequestHandler):

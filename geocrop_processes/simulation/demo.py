@@ -21,7 +21,7 @@ NOTICE = (
     "Simulated data: landscape, crops and Sentinel-2 scenes are computer-made; "
     "nothing here says what grows in Zimbabwe."
 )
-"""What every product made of simulated data says."""
+"""What the archive and its catalogue say of themselves."""
 
 _SEED = 1
 """Of the demo's landscape."""

@@ -4,6 +4,7 @@ The figures show that every part works, and how well the map meets the simulator
 about maps of real fields.
 """
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -138,10 +139,10 @@ def demonstrate(
     progress: Progress,
     collection: str = S2_L2A.collection,
 ) -> Demonstration:
-    """Build what is missing, map the demo's place, compare with the truth, write `demo.json`.
+    """Build what is missing, map the demo's place, compare with the truth.
 
     Args:
-        folder: the data folder: the archive is kept in it, and `demo.json` is written to it.
+        folder: the data folder: the archive is kept in it.
         storage: where the product goes, to `results/demo/`.
         registry: where the model is registered.
         access: how scenes are read.
@@ -161,14 +162,12 @@ def demonstrate(
             threads=THREADS,
             progress=_part(progress, 0.8, 1.0),
         )
-    result = Demonstration(product, compare(storage, product.job_id), time.monotonic() - started)
-    result.write(folder)
-    return result
+    return Demonstration(product, compare(storage, product.job_id), time.monotonic() - started)
 
 
 def demo_model(registry: Registry, progress: Progress) -> RegisteredModel:
     """The demo's ensemble: the registered one of this very simulator, else trained and registered."""
-    version = simulator_version()
+    version = _model_version()
     try:
         registered = registry.load(MODEL)
     except (UnknownModel, UnusableModel):
@@ -195,6 +194,15 @@ def demo_model(registry: Registry, progress: Progress) -> RegisteredModel:
         seed=SEED,
     )
     return registry.save(ensemble, card)
+
+
+def _model_version() -> str:
+    """A digest of all that decides the demo's model: the simulator, the features, the learners, their libraries."""
+    digest = hashlib.sha256(json.dumps([simulator_version(), library_versions()]).encode())
+    package = Path(__file__).parents[1]
+    for source in sorted([*package.glob("features/*.py"), *package.glob("models/*.py")]):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()
 
 
 def compare(storage: Storage, job_id: str) -> Accuracy:

@@ -17,7 +17,6 @@ from sklearn.ensemble import RandomForestClassifier
 from geocrop_processes.domain.season import Season
 from geocrop_processes.features.bands import BANDS_10M
 from geocrop_processes.imagery.scene import FILES
-from geocrop_processes.models import members
 from geocrop_processes.models.ensemble import Ensemble
 
 ROUNDS = 40
@@ -72,13 +71,11 @@ def train_on_folds() -> Train:
     def train(
         features: npt.NDArray[np.float32], codes: npt.NDArray[np.uint8], folds: Folds
     ) -> Iterator[tuple[npt.NDArray[np.bool_], Ensemble, RandomForestClassifier]]:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(members, "ROUNDS", ROUNDS)
-            for rows, held_out in folds:
-                # one thread: for so few rows more of them wait for each other most of the time
-                ensemble = Ensemble.train(features[rows], codes[rows], seed=0, threads=1)
-                forest = RandomForestClassifier(TREES, random_state=0)
-                yield held_out, ensemble, forest.fit(features[rows], codes[rows])
+        for rows, held_out in folds:
+            # one thread: for so few rows more of them wait for each other most of the time
+            ensemble = Ensemble.train(features[rows], codes[rows], seed=0, threads=1, rounds=ROUNDS)
+            forest = RandomForestClassifier(TREES, random_state=0)
+            yield held_out, ensemble, forest.fit(features[rows], codes[rows])
 
     return train
 

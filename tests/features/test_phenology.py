@@ -165,6 +165,12 @@ def test_metrics_are_those_of_a_plain_walk(curve: list[float]) -> None:
         assert (found["sos"], found["eos"]) == pytest.approx((sos, eos))
 
 
+def test_a_rise_too_small_to_divide_by_disturbs_nothing() -> None:
+    tiny = np.finfo(np.float64).tiny
+    curve = [0.0] * 25 + [float(tiny), 1.0]
+    assert metrics(curve) == pytest.approx(metrics([0.0] * 26 + [1.0]))
+
+
 def walk(curve: list[float], steps: range, level: float) -> float:
     """DOS at which one who walks away from the peak first steps below `level`, or the end of the walk."""
     for i in steps:

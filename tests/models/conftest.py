@@ -1,6 +1,5 @@
 """Forests that are small enough to be trained while tests run."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,17 +32,10 @@ def table() -> Table:
     return Table(features, labels, np.array([1, 4, 13], np.uint8)[labels])
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _few_rounds() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(members, "ROUNDS", 5)
-        yield
-
-
 @pytest.fixture(scope="session")
-def forests(table: Table, _few_rounds: None) -> dict[str, members.Member]:
+def forests(table: Table) -> dict[str, members.Member]:
     return {
-        name: kind.train(table.features, table.labels, seed=SEED, threads=2)
+        name: kind.train(table.features, table.labels, seed=SEED, threads=2, rounds=5)
         for name, kind in members.MEMBERS.items()
     }
 

@@ -22,7 +22,6 @@ from geocrop_processes.imagery import access as access_module
 from geocrop_processes.imagery.access import Access
 from geocrop_processes.imagery.catalog import Found
 from geocrop_processes.imagery.scene import FILES, parse_item
-from geocrop_processes.models import members
 from geocrop_processes.models.card import ModelCard
 from geocrop_processes.models.ensemble import Ensemble
 from geocrop_processes.pipeline.plan import Find, Request
@@ -148,10 +147,7 @@ def model() -> RegisteredModel:
     days = [datetime(2022, 9, 1, tzinfo=UTC).date() + timedelta(days=d) for d in range(2, 272, 7)]
     dn = np.stack([_digital_numbers(truth, (day - SEASON.start).days, random) for day in days])
     features = compute(dn, np.full((len(days), len(truth)), 5, np.uint8), days).values.T
-    patched = pytest.MonkeyPatch()
-    patched.setattr(members, "ROUNDS", 8)
-    ensemble = Ensemble.train(np.ascontiguousarray(features), truth, seed=3)
-    patched.undo()
+    ensemble = Ensemble.train(np.ascontiguousarray(features), truth, seed=3, rounds=8)
     card = ModelCard(
         name="stripes",
         description="Three classes in stripes.",

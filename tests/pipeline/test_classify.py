@@ -11,9 +11,11 @@ import rasterio
 from rio_cogeo.cogeo import cog_validate
 
 from geocrop_processes.domain.aoi import Aoi
+from geocrop_processes.domain.grid import Grid
 from geocrop_processes.domain.season import Season
 from geocrop_processes.errors import NothingClear, StorageUnavailable, TooFewScenes
 from geocrop_processes.features import bands
+from geocrop_processes.imagery import cube
 from geocrop_processes.imagery.access import Access
 from geocrop_processes.imagery.catalog import Found
 from geocrop_processes.imagery.scene import BandFile, Scene
@@ -131,7 +133,7 @@ def test_progress_rises_from_0_to_1(
     assert len(told) > 5
 
 
-def test_finishing_twice_gives_the_same_bytes(
+def test_blocks_and_finish_can_be_done_again_and_give_the_same_bytes(
     model: RegisteredModel, storage: Storage, access: Access, request_of: RequestOf, find: Find
 ) -> None:
     planned = plan(
@@ -144,13 +146,45 @@ def test_finishing_twice_gives_the_same_bytes(
         storage=storage,
     )
 
-    def product() -> dict[str, bytes]:
-        for block in planned.blocks:
-            map_block(planned, block, model.ensemble, storage, access)
-        finish(planned, model, storage)
+    def stored() -> dict[str, bytes]:
         return {key: storage.get(RESULTS, key) for key in storage.list(RESULTS, "results/job/")}
 
-    assert product() == product()
+    for block in planned.blocks:
+        map_block(planned, block, model.ensemble, storage, access)
+    product = finish(planned, model, storage)
+    first = stored()
+    assert finish(planned, model, storage) == product
+    assert stored() == first
+    map_block(planned, planned.blocks[0], model.ensemble, storage, access)
+    assert stored() == first
+
+
+def test_a_job_that_fails_leaves_nothing_behind(make: Make, storage: Storage, find: Find) -> None:
+    def early(aoi: Aoi, season: Season) -> Found:
+        return Found(find(aoi, season).scenes[:7], ())
+
+    with pytest.raises(NothingClear):
+        make(64, "early", early)
+    assert storage.list(RESULTS, "results/early/") == []
+
+
+def test_a_scene_without_a_clear_view_of_the_place_is_not_called_used(
+    make: Make, find: Find, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloudy = find(Aoi(30.2, -17.36, 300), Season(2022)).scenes[3]
+    real = cube._read_scene
+
+    def all_cloud(scene: Scene, grid: Grid, wanted: Any) -> Any:
+        pixels = real(scene, grid, wanted)
+        if scene.key == cloudy.key:
+            pixels[-1] = 9
+        return pixels
+
+    monkeypatch.setattr(cube, "_read_scene", all_cloud)
+    summary = make().summary
+    assert cloudy.key not in summary["scenes_used"]
+    (reason,) = (s["reason"] for s in summary["scenes_left_out"] if s["title"] == cloudy.key)
+    assert "Nothing clear of the place" in reason
 
 
 def test_a_missing_block_is_no_product(

@@ -104,6 +104,25 @@ def test_items_that_are_all_unusable_are_no_scenes(
         )
 
 
+def test_a_scene_whose_solar_day_lies_beyond_the_season_is_left_out_and_named(
+    request_of: RequestOf,
+    model: RegisteredModel,
+    find: Find,
+    access: Access,
+    storage: Storage,
+) -> None:
+    """In UTC it is still the last of May; by the sun it is June where the place lies."""
+    late = datetime(2023, 5, 31, 23, 0, tzinfo=UTC)
+
+    def with_late(aoi: Aoi, season: Season) -> Found:
+        scenes = find(aoi, season).scenes
+        return Found((*scenes, replace(scenes[0], key="S2A_LATE", acquired=late)), ())
+
+    planned = plan("job", NOW, request_of(64), model, with_late, access, storage=storage)
+    assert [s.key for s in planned.left_out] == ["S2A_LATE"]
+    assert "outside the season" in planned.left_out[0].reason
+
+
 def _in_tile(scene: Scene, tile: str, epsg: int, left: float, top: float) -> Scene:
     file = BandFile("absent.tif", 10, left, top, (1000, 1000))
     return replace(
