@@ -100,14 +100,14 @@ def demo(*, as_json: AsJson = False) -> None:
             job_id = client.submit({**_demo_inputs(), "fresh": True})
             _follow(client, job_id, lambda share, message: progress(0.82 + 0.16 * share, message))
             results = client.results(job_id)
-            urls = {key: value["href"] for key, value in results.items() if "href" in value}
+            urls = {key: value["href"] for key, value in results.items() if _is_link(value)}
             checksums = {
                 key: hashlib.sha256(client.download(url)).hexdigest() for key, url in urls.items()
             }
         progress(0.98, "comparing with the truth")
         files = {key: kind.file_name for key, kind in KINDS.items()} | {"item": ITEM}
-        paths = {key: storage.url(RESULTS, f"results/{job_id}/{files[key]}") for key in checksums}
-        product = Product(job_id, results["summary"], paths, checksums)
+        paths = {key: storage.url(RESULTS, f"results/{job_id}/{files[key]}") for key in results}
+        product = Product(job_id, results["summary"]["value"], paths, checksums)
         accuracy = compare(storage, job_id)
         made = Demonstration(product, accuracy, time.monotonic() - started, urls)
         made.write(settings.data)

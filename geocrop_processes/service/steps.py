@@ -173,8 +173,7 @@ def finished(
 
 def cleaned(connection: Connection, step: Step) -> bool:
     """Nothing is left of the closed job but its record."""
-    done = connection.execute(update(steps).where(*_held(step)).values(state=_DONE))
-    return done.rowcount == 1
+    return connection.execute(update(steps).where(*_held(step)).values(state=_DONE)).rowcount == 1
 
 
 def failed(

@@ -34,12 +34,12 @@ from geocrop_processes.service.echo import echo
 from geocrop_processes.service.jobs import Job
 from geocrop_processes.service.lease import kept
 from geocrop_processes.service.problems import problem_of
-from geocrop_processes.service.queue import REPUBLISH, WORK, create_queue, publish, republish
+from geocrop_processes.service.queue import REPUBLISH, WORK, create_queue, republish
 from geocrop_processes.service.steps import Step
 from geocrop_processes.settings import Settings
 from geocrop_processes.storage import RESULTS
 
-__all__ = ["WorkerContext", "create_worker", "publish", "run_step", "work"]
+__all__ = ["WorkerContext", "create_worker", "run_step", "work"]
 
 logger = logging.getLogger(__name__)
 

@@ -27,6 +27,9 @@ PLACE = (30.2, -17.36, 700)
 """140 pixels across: more than 25 blocks of 24 pixels."""
 BLOCK_PX = 24
 
+Checksum = Callable[..., str]
+DEMO = (30.2, -17.36, 1500)
+
 pytestmark = pytest.mark.slow
 
 
@@ -45,6 +48,7 @@ class Deployment:
 
     folder: Path
     registry: str
+    block_px: int = BLOCK_PX
     started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     @property
@@ -54,7 +58,7 @@ class Deployment:
             "GEOCROP_DATA": str(self.folder),
             "GEOCROP_CATALOG__URL": ARCHIVE,
             "GEOCROP_REGISTRY__URI": self.registry,
-            "GEOCROP_MAP__BLOCK_PX": str(BLOCK_PX),
+            "GEOCROP_MAP__BLOCK_PX": str(self.block_px),
             "GEOCROP_SERVICE__PORT": "0",
             "GEOCROP_SERVICE__LEASE_S": "6",
         }
@@ -138,13 +142,13 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
 
 
 @pytest.fixture(scope="session")
-def expected(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Deployment], str]:
+def expected(tmp_path_factory: pytest.TempPathFactory) -> Checksum:
     """The checksum of the same map by `geocrop classify`, in blocks of the usual size."""
-    known: list[str] = []
+    known: dict[tuple[float, ...], str] = {}
 
-    def checksum(deployment: Deployment) -> str:
-        if not known:
-            arguments = [*map(str, PLACE), "--year", "2022", "--json"]
+    def checksum(deployment: Deployment, place: tuple[float, ...] = PLACE) -> str:
+        if place not in known:
+            arguments = [*map(str, place), "--year", "2022", "--json"]
             environment = {
                 **deployment.environment,
                 "GEOCROP_MAP__BLOCK_PX": "512",
@@ -158,8 +162,8 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Deployment],
                 text=True,
                 check=True,
             ).stdout
-            known.append(json.loads(text)["checksums_sha256"]["class-map"])
-        return known[0]
+            known[place] = json.loads(text)["checksums_sha256"]["class-map"]
+        return known[place]
 
     return checksum
 
@@ -173,7 +177,7 @@ def ended(client: Client, job_id: str) -> str:
 
 
 def test_a_killed_worker_returns_and_no_finished_block_is_computed_again(
-    deployment: Deployment, expected: Callable[[Deployment], str]
+    deployment: Deployment, expected: Checksum
 ) -> None:
     with Client(deployment.serve()) as client:
         job_id = deployment.start_job(client)
@@ -189,7 +193,7 @@ def test_a_killed_worker_returns_and_no_finished_block_is_computed_again(
 
 
 def test_a_killed_web_server_returns_and_the_job_ends(
-    deployment: Deployment, expected: Callable[[Deployment], str]
+    deployment: Deployment, expected: Checksum
 ) -> None:
     with Client(deployment.serve()) as client:
         job_id = deployment.start_job(client)
@@ -202,7 +206,7 @@ def test_a_killed_web_server_returns_and_the_job_ends(
 
 
 def test_a_killed_supervisor_leaves_nothing_and_the_next_one_ends_the_job(
-    deployment: Deployment, expected: Callable[[Deployment], str]
+    deployment: Deployment, expected: Checksum
 ) -> None:
     with Client(deployment.serve()) as client:
         job_id = deployment.start_job(client)
@@ -218,22 +222,37 @@ def test_a_killed_supervisor_leaves_nothing_and_the_next_one_ends_the_job(
 
 
 def test_the_curl_lines_of_the_readme_give_the_map_of_the_command_line(
-    deployment: Deployment, tmp_path: Path
+    deployment: Deployment, expected: Checksum, tmp_path: Path
 ) -> None:
     if shutil.which("curl") is None:
         pytest.skip("needs curl, which is not on the PATH")
+    deployment.block_px = 512
     url = deployment.serve()
     readme = (ROOT / "README.md").read_text()
     (script,) = (b for b in readme.split("```")[1::2] if "curl" in b)
     script = script.replace("http://127.0.0.1:8000", url)
     subprocess.run(["/bin/sh", "-euc", script], cwd=tmp_path, check=True, timeout=600)
-    classified = subprocess.run(
-        [*GEOCROP, *["classify", "30.20", "-17.36", "1500", "--year", "2022", "--json"]],
+    assert hashlib.sha256((tmp_path / "class-map.tif").read_bytes()).hexdigest() == expected(
+        deployment, DEMO
+    )
+
+
+def test_the_demo_goes_through_the_service_and_leaves_nothing(
+    deployment: Deployment, expected: Checksum
+) -> None:
+    deployment.block_px = 512
+    text = subprocess.run(
+        [*GEOCROP, "demo", "--json"],
         env=deployment.environment,
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
-    )
-    checksum = json.loads(classified.stdout)["checksums_sha256"]["class-map"]
-    assert hashlib.sha256((tmp_path / "class-map.tif").read_bytes()).hexdigest() == checksum
+    ).stdout
+    made = json.loads(text)
+    assert made == json.loads((deployment.folder / "demo.json").read_text())
+    assert made["checksum_sha256"] == expected(deployment, DEMO)
+    assert made["urls"]["class-map"].endswith(f"/assets/{made['job_id']}/class-map.tif")
+    assert all(Path(path).is_file() for path in made["paths"].values())
+    assert made["agreement"] >= 0.75
+    assert deployment.processes() == []

@@ -16,14 +16,15 @@ from geocrop_processes.features.bands import BANDS, SCL
 from geocrop_processes.imagery.access import Access
 from geocrop_processes.imagery.cube import acquisitions, read_cube
 from geocrop_processes.imagery.scene import LAYOUTS, OFFSET, Scene, parse_item
-from geocrop_processes.simulation import DEMO_AOI, serve
+from geocrop_processes.simulation import DEMO_AOI, demonstration, serve
 from geocrop_processes.simulation.archive import (
     Extent,
     build_archive,
     is_current,
     simulator_version,
 )
-from geocrop_processes.simulation.layout import S2_L2A, S2_L2A_C1, layout_of
+from geocrop_processes.simulation.demonstration import prepare_archive
+from geocrop_processes.simulation.layout import S2_L2A, S2_L2A_C1, Layout, layout_of
 
 Items = list[dict[str, Any]]
 
@@ -152,3 +153,17 @@ def test_an_unknown_layout_is_refused_and_the_known_ones_are_told() -> None:
         InvalidSetting, match="no collection 's2_l1c'; it can have s2_l2a or s2_l2a_c1"
     ):
         layout_of("s2_l1c")
+
+
+def test_each_collection_has_a_folder_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[tuple[str, str]] = []
+
+    def build(folder: Path, _progress: object, *, layout: Layout) -> None:
+        built.append((folder.name, layout.collection))
+
+    monkeypatch.setattr(demonstration, "build_archive", build)
+    for collection in ("s2_l2a", "s2_l2a_c1"):
+        prepare_archive(tmp_path, collection, lambda _share, _message: None)
+    assert built == [("simulation", "s2_l2a"), ("simulation-s2_l2a_c1", "s2_l2a_c1")]
