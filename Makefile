@@ -15,7 +15,7 @@ $(shell mkdir -p $(TMPDIR))
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
 
-demo: $(READY) ## a simulated archive, a model, a map: from nothing, in minutes
+demo: $(READY) ## a simulated archive, a model, a service, a map over HTTP: from nothing, in minutes
 	@$(BIN)/geocrop demo
 
 serve: $(READY) ## maps over HTTP at 127.0.0.1:8000, with the simulated archive and the demo's map in it

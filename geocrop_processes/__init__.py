@@ -2,7 +2,7 @@
 
 Read the package in this order; it is the story of a crop map:
 `errors`, `domain`, `features`, `models`, `imagery`, `storage`, `registry`, `publish`, `pipeline`,
-`simulation`, `settings`, `cli`.
+`simulation`, `settings`, `service`, `cli`.
 """
 
 from importlib.metadata import PackageNotFoundError, version
