@@ -120,18 +120,28 @@ class Jobs(RuleBasedStateMachine):
         with self.store._database.write() as connection:
             connection.execute(past)
 
-    @precondition(lambda self: self.late)
+    @precondition(lambda self: self._overtakable())
     @rule(data=st.data())
     def report_too_late(self, data: Any) -> None:
-        """Only what nobody has claimed since still counts."""
-        step = self.late.pop(data.draw(st.integers(0, len(self.late) - 1)))
-        if any(other.id == step.id for other in [*self.held, *self.late]):
-            before = self.store.get(step.job_id)
-            newer = [o for o in [*self.held, *self.late] if o.id == step.id]
-            if all(other.attempt > step.attempt for other in newer):
-                assert not self._report(step)
-                assert not self.store.failed(step, ERROR, retry=False)
-                assert self.store.get(step.job_id) == before
+        """One falls silent, another claims the same step, and then the first one reports."""
+        late = data.draw(st.sampled_from(self._overtakable()))
+        self.held.remove(late)
+        self._let_time_pass([late])
+        while late.id not in {step.id for step in self.held}:
+            self.claim()
+        before = self.store.get(late.job_id)
+        assert not self.store.renew(late)
+        assert not self._report(late)
+        assert not self.store.failed(late, ERROR, retry=True)
+        assert not self.store.failed(late, ERROR, retry=False)
+        assert self.store.get(late.job_id) == before
+
+    def _overtakable(self) -> list[Step]:
+        return [
+            step
+            for step in self.held
+            if self.status[step.job_id] in OPEN and step.attempt < ATTEMPTS
+        ]
 
     @precondition(lambda self: self.status)
     @rule(data=st.data())
