@@ -124,7 +124,7 @@ class ServiceSettings(_Section):
         2, ge=1, le=128, description="Worker processes that `geocrop serve` starts."
     )
     lease_s: float = Field(
-        60.0, gt=0, le=3600, description="Seconds until a step whose worker is silent is due again."
+        15.0, gt=0, le=3600, description="Seconds until a step whose worker is silent is due again."
     )
     attempts: int = Field(
         4, ge=1, le=20, description="How often a step is tried before its job fails."

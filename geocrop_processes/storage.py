@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -172,13 +172,17 @@ class Storage:
                 return sorted(o["Key"] for page in pages for o in page.get("Contents", []))
             root = self._folder / bucket
             root.stat()
-            start = root / prefix.rpartition("/")[0]
-            keys = (p.relative_to(root).as_posix() for p in start.rglob("*") if p.is_file())
-            return sorted(k for k in keys if k.startswith(prefix) and not k.endswith(_PARTIAL))
+            return sorted(k for k in _files(root, prefix) if not k.endswith(_PARTIAL))
 
     def delete(self, bucket: str, prefix: str) -> None:
-        """Remove every object whose key starts with a prefix; none is fine."""
-        for key in self.list(bucket, prefix):
+        """Remove every object whose key starts with a prefix; none is fine.
+
+        With them goes what a killed writer has left half written.
+        """
+        keys = self.list(bucket, prefix)
+        if self._folder is not None:
+            keys = _files(self._folder / bucket, prefix)
+        for key in keys:
             with _translated(f"delete {bucket}/{key}"):
                 if self._folder is None:
                     self._s3.delete_object(Bucket=bucket, Key=key)
@@ -231,19 +235,12 @@ class Storage:
             self._s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=place)
 
 
-class _Body(Protocol):
-    """What is read from: a file, or an S3 server's answer."""
-
-    def read(self, size: int, /) -> bytes: ...
-
-    def close(self) -> None: ...
-
-
 _PIECE = 1 << 20
 """Bytes that are read at once."""
 
 
-def _pieces(body: _Body, size: int, action: str) -> Iterator[bytes]:
+def _pieces(body: Any, size: int, action: str) -> Iterator[bytes]:
+    """Read a file, or an S3 server's answer, piece by piece."""
     with closing(body), _translated(action):
         while size > 0:
             piece = body.read(min(size, _PIECE))
@@ -251,6 +248,13 @@ def _pieces(body: _Body, size: int, action: str) -> Iterator[bytes]:
                 raise EOFError(f"it ends {size} bytes too early")
             yield piece
             size -= len(piece)
+
+
+def _files(root: Path, prefix: str) -> list[str]:
+    """The keys of all files below a bucket's folder that start with a prefix."""
+    start = root / prefix.rpartition("/")[0]
+    keys = (p.relative_to(root).as_posix() for p in start.rglob("*") if p.is_file())
+    return [key for key in keys if key.startswith(prefix)]
 
 
 _PARTIAL = ".partial"

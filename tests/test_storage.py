@@ -373,3 +373,15 @@ def test_buckets_are_made_in_any_region(
     assert [call["Bucket"] for call in sent] == [MODELS, BASELINES, RESULTS, DATASETS]
     places = {str(call.get("CreateBucketConfiguration")) for call in sent}
     assert places == {str({"LocationConstraint": region}) if region == "af-south-1" else str(None)}
+
+
+def test_what_a_killed_writer_left_half_written_goes_with_the_rest(tmp_path: Path) -> None:
+    storage = Storage(str(tmp_path))
+    storage.ensure_buckets()
+    storage.put("geocrop-results", "results/a/map.tif", b"whole", "image/tiff")
+    left = tmp_path / "geocrop-results" / "results" / "a" / ".0123.partial"
+    left.write_bytes(b"half")
+    assert storage.list("geocrop-results", "results/a/") == ["results/a/map.tif"]
+    storage.delete("geocrop-results", "results/a/")
+    assert not left.exists()
+    assert (tmp_path / "geocrop-results").is_dir()
