@@ -17,8 +17,9 @@ OPEN = ("accepted", "running")
 _TIMEOUT_S = 60.0
 _PAUSE_S = 0.4
 """Seconds between two looks at a job."""
-_PATIENCE_S = 30.0
-"""Seconds that a watched service may be away: it is being started again."""
+_PATIENCE_S = 300.0
+"""Seconds that a watched service may be away: it is being started again, which takes minutes where the machine is
+busy; one question alone waits for `_TIMEOUT_S`."""
 
 
 class Client:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import psutil
@@ -47,6 +48,9 @@ def until(holds: Callable[[], bool], seconds: float = 20.0) -> bool:
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     (tmp_path / "stand_in.py").write_text(APPLICATION)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{ROOT}")
+    # MLflow takes seconds to make a database, and the stand-ins have no models
+    empty = SimpleNamespace(list=list)
+    monkeypatch.setattr(Settings, "open_registry", lambda _settings, _storage: empty)
     return Settings(data=tmp_path / "data", service=ServiceSettings(port=0))
 
 
