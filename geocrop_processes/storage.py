@@ -180,9 +180,7 @@ class Storage:
         With them goes what a killed writer has left half written.
         """
         keys = self.list(bucket, prefix)
-        if self._folder is not None:
-            keys = _files(self._folder / bucket, prefix)
-        for key in keys:
+        for key in keys if self._folder is None else _files(self._folder / bucket, prefix):
             with _translated(f"delete {bucket}/{key}"):
                 if self._folder is None:
                     self._s3.delete_object(Bucket=bucket, Key=key)
@@ -252,8 +250,8 @@ def _pieces(body: Any, size: int, action: str) -> Iterator[bytes]:
 
 def _files(root: Path, prefix: str) -> list[str]:
     """The keys of all files below a bucket's folder that start with a prefix."""
-    start = root / prefix.rpartition("/")[0]
-    keys = (p.relative_to(root).as_posix() for p in start.rglob("*") if p.is_file())
+    files = (root / prefix.rpartition("/")[0]).rglob("*")
+    keys = (p.relative_to(root).as_posix() for p in files if p.is_file())
     return [key for key in keys if key.startswith(prefix)]
 
 
