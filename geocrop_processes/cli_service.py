@@ -220,8 +220,8 @@ def _prepare(settings: Settings) -> None:
 
 
 def _interrupt_on_signals() -> None:
-    """A polite request to end, or a terminal that goes away, is as Ctrl-C."""
-    for name in (signal.SIGTERM, signal.SIGHUP):
+    """A polite request to end, or a terminal that goes away, is as Ctrl-C; in the background too, where it is ignored."""
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, signal.default_int_handler)
 
 
