@@ -5,6 +5,7 @@ A registered version's artefacts are one file per member (`xgboost.ubj`, `lightg
 unpickled: a pickle runs whatever code its author wrote.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -108,9 +109,7 @@ class Registry:
                 f"The model registry's address starts with one of {', '.join(_SCHEMES)}, unlike {uri!r}."
             )
         with _translated("be opened"):
-            if uri.startswith("sqlite:///"):
-                Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-            self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+            self._client = _connect(uri)
 
     def save(
         self, ensemble: Ensemble, card: ModelCard, *, alias: str = PRODUCTION
@@ -265,6 +264,19 @@ def _translated(action: str) -> Iterator[None]:
         yield
     except (MlflowException, OSError) as error:
         raise _unavailable(action, error) from error
+
+
+def _connect(uri: str) -> MlflowClient:
+    """MLflow's client; its tables in a SQLite file are made by one process at a time, or they are made in part."""
+    if not uri.startswith("sqlite:///"):
+        return MlflowClient(tracking_uri=uri, registry_uri=uri)
+    path = Path(uri.removeprefix("sqlite:///"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f".{path.name}.lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        client.search_registered_models(max_results=1)
+    return client
 
 
 def _unavailable(action: str, error: Exception) -> RegistryUnavailable:

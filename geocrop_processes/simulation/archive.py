@@ -92,7 +92,7 @@ def build_archive(
     if is_current(folder, version):
         return
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(folder.with_name(f".{folder.name}.lock")):
+    with locked(folder.with_name(f".{folder.name}.lock")):
         if is_current(folder, version):
             return
         for stale in folder.parent.glob(f".{folder.name}.part-*"):
@@ -124,7 +124,8 @@ def simulator_version(extent: Extent = Extent(), layout: Layout = S2_L2A) -> str
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
+    """Only one process at a time is inside; the lock file stays."""
     with path.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

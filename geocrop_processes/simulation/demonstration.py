@@ -29,7 +29,7 @@ from geocrop_processes.pipeline.plan import Request
 from geocrop_processes.pipeline.product import Product
 from geocrop_processes.registry import RegisteredModel, Registry
 from geocrop_processes.simulation.app import serve
-from geocrop_processes.simulation.archive import build_archive, simulator_version
+from geocrop_processes.simulation.archive import build_archive, locked, simulator_version
 from geocrop_processes.simulation.baseline import write_baseline
 from geocrop_processes.simulation.demo import DEMO_AOI, DEMO_SEASON, truth
 from geocrop_processes.simulation.layout import S2_L2A, layout_of
@@ -110,8 +110,10 @@ def prepare(
         collection: whose layout the archive has.
     """
     prepare_archive(folder, collection, _part(progress, 0.0, 0.4))
-    write_baseline(storage)
-    return demo_model(registry, _part(progress, 0.4, 1.0))
+    # two at once would train and register the model twice
+    with locked(folder / ".demonstration.lock"):
+        write_baseline(storage)
+        return demo_model(registry, _part(progress, 0.4, 1.0))
 
 
 def prepare_archive(data: Path, collection: str, progress: Progress) -> Path:
