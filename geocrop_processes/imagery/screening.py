@@ -38,12 +38,16 @@ def screen(
         SceneUnreadable: of several scenes, spread over all, none can be read: there is no use in waiting for each.
     """
     with ThreadPoolExecutor(access.threads) as pool:
+        known: dict[int, str | SceneUnreadable | None] = {}
         if len(scenes) >= PROBES:
-            probes = [scenes[i * (len(scenes) - 1) // (PROBES - 1)] for i in range(PROBES)]
-            tried = list(pool.map(lambda s: _objection(s, access), probes))
+            probes = [i * (len(scenes) - 1) // (PROBES - 1) for i in range(PROBES)]
+            tried = list(pool.map(lambda i: _objection(scenes[i], access), probes))
             if all(isinstance(found, SceneUnreadable) for found in tried):
                 raise SceneUnreadable(f"None of {PROBES} scenes can be read. {tried[0]}")
-        found = list(pool.map(lambda s: _objection(s, access), scenes))
+            known = dict(zip(probes, tried, strict=True))
+        others = [i for i in range(len(scenes)) if i not in known]
+        known |= zip(others, pool.map(lambda i: _objection(scenes[i], access), others), strict=True)
+    found = [known[i] for i in range(len(scenes))]
     used = tuple(s for s, objection in zip(scenes, found, strict=True) if objection is None)
     left_out = tuple(
         LeftOut(s.key, str(objection))

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from geocrop_processes.errors import SceneUnreadable
+from geocrop_processes.imagery import screening
 from geocrop_processes.imagery.access import Access
 from geocrop_processes.imagery.scene import Scene
 from geocrop_processes.imagery.screening import screen
@@ -88,3 +90,32 @@ def test_a_scene_that_cannot_be_read_is_left_out_with_its_file(
 
 def test_no_scenes_are_no_scenes() -> None:
     assert screen([], Access()) == ((), ())
+
+
+@pytest.mark.usefixtures("_no_wait")
+def test_where_no_scene_can_be_read_the_archive_is_away(random_pixels: Any, write: Write) -> None:
+    scenes = [write(blue(random_pixels(n), 150), f"scene-{n}") for n in range(7)]
+    for scene in scenes:
+        Path(scene.files["B02"].href).unlink()
+    with pytest.raises(SceneUnreadable, match=r"None of 5 scenes can be read\. .*scene-0-B02\.tif"):
+        screen(scenes, Access())
+
+
+@pytest.mark.usefixtures("_no_wait")
+def test_each_scene_is_looked_at_once_and_keeps_its_place(
+    random_pixels: Any, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scenes = [write(blue(random_pixels(n), 150), f"scene-{n}") for n in range(7)]
+    Path(scenes[3].files["B02"].href).unlink()
+    seen = []
+    real = screening._objection
+
+    def counted(scene: Scene, access: Access) -> Any:
+        seen.append(scene.key)
+        return real(scene, access)
+
+    monkeypatch.setattr(screening, "_objection", counted)
+    used, left_out = screen(scenes, Access())
+    assert [s.key for s in used] == [s.key for i, s in enumerate(scenes) if i != 3]
+    assert [s.key for s in left_out] == [scenes[3].key]
+    assert sorted(seen) == sorted(s.key for s in scenes)
