@@ -1,6 +1,7 @@
 """How something is measured: ours and another, in turns, in one run; what counts is their ratio."""
 
 import gc
+import math
 import multiprocessing
 import statistics
 import time
@@ -42,7 +43,7 @@ class Figure:
     @property
     def ratio(self) -> float:
         """How many times as much the other takes."""
-        return self.other / self.ours
+        return self.other / self.ours if self.ours else math.inf
 
     @property
     def holds(self) -> bool:
@@ -57,7 +58,8 @@ class Figure:
             "ours": self.ours,
             "other": self.other,
             "unit": self.unit,
-            "ratio": self.ratio,
+            # JSON has no infinity
+            "ratio": self.ratio if math.isfinite(self.ratio) else None,
             "goal": self.goal,
             "holds": self.holds,
         }
@@ -65,10 +67,15 @@ class Figure:
 
 def cost_of(work: Callable[[], object]) -> Cost:
     """What one call takes, in this process."""
+    return _timed(work)[0]
+
+
+def _timed(work: Callable[[], object]) -> tuple[Cost, object]:
+    """What one call takes, and what it returns."""
     gc.collect()
     wall, cpu = time.perf_counter(), time.process_time()
-    work()
-    return Cost(time.perf_counter() - wall, time.process_time() - cpu)
+    result = work()
+    return Cost(time.perf_counter() - wall, time.process_time() - cpu), result
 
 
 def side_by_side(
@@ -98,7 +105,8 @@ def apart[**P](work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> 
     """What one call takes in a fresh process, with its peak of memory; imports and start are not timed.
 
     Args:
-        work: a function of a module, so that the process can import it.
+        work: a function of a module, so that the process can import it. Where it returns a function, that one is
+            the work: what comes before it only makes it ready, and is not timed.
         args: what it is called with; they are pickled.
         kwargs: as `args`.
     """
@@ -117,7 +125,9 @@ def apart[**P](work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> 
 
 
 def _report(sender: Any, work: Callable[..., object], args: Any, kwargs: Any) -> None:
-    cost = cost_of(lambda: work(*args, **kwargs))
+    cost, ready = _timed(lambda: work(*args, **kwargs))
+    if callable(ready):
+        cost, _ = _timed(ready)
     sender.send(Cost(cost.wall_s, cost.cpu_s, peak_mb()))
 
 

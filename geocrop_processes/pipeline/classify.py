@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from geocrop_processes.imagery.access import Access
 from geocrop_processes.pipeline.block import discard_results, map_block
-from geocrop_processes.pipeline.plan import Find, Request, plan
+from geocrop_processes.pipeline.plan import Find, Plan, Request, plan
 from geocrop_processes.pipeline.product import Product, finish
 from geocrop_processes.registry import RegisteredModel
 from geocrop_processes.storage import Storage
@@ -47,8 +47,30 @@ def classify(  # noqa: PLR0913 - everything that a job needs, handed over as val
     """
     progress(0.0, "searching scenes")
     planned = plan(job_id, datetime.now(UTC), request, model, find, access, storage=storage)
+    progress(0.1, f"{len(planned.scenes)} scenes, {len(planned.blocks)} blocks")
+    product = carry_out(
+        planned,
+        model,
+        storage=storage,
+        access=access,
+        threads=threads,
+        progress=lambda share, message: progress(0.1 + 0.9 * share, message),
+    )
+    progress(1.0, "done")
+    return product
+
+
+def carry_out(
+    planned: Plan,
+    model: RegisteredModel,
+    *,
+    storage: Storage,
+    access: Access,
+    threads: int = 1,
+    progress: Progress = lambda _share, _message: None,
+) -> Product:
+    """Make the map of a plan here and now; arguments and errors are those of `classify`."""
     blocks = planned.blocks
-    progress(0.1, f"{len(planned.scenes)} scenes, {len(blocks)} blocks")
     try:
         with ThreadPoolExecutor(threads) as pool:
             running = [
@@ -57,12 +79,10 @@ def classify(  # noqa: PLR0913 - everything that a job needs, handed over as val
             try:
                 for done, block in enumerate(as_completed(running), 1):
                     block.result()
-                    progress(0.1 + 0.8 * done / len(blocks), f"block {done} of {len(blocks)}")
+                    progress(0.9 * done / len(blocks), f"block {done} of {len(blocks)}")
             finally:
                 pool.shutdown(cancel_futures=True)
         progress(0.9, "publishing")
-        product = finish(planned, model, storage)
+        return finish(planned, model, storage)
     finally:
-        discard_results(job_id, storage)
-    progress(1.0, "done")
-    return product
+        discard_results(planned.job_id, storage)
