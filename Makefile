@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 export TMPDIR := $(CURDIR)/.geocrop/tmp
 $(shell mkdir -p $(TMPDIR))
 
-.PHONY: help demo serve check lint test test-all docs requirements clean
+.PHONY: help demo serve check lint test test-all bench docs requirements clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -32,6 +32,9 @@ test: $(READY) ## every test that needs nothing but this checkout
 
 test-all: lint ## every test, with those that need Debian packages (gdal-bin, python3-gdal), and the coverage
 	@$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term --cov-fail-under=90
+
+bench: $(READY) ## how fast it is, beside others, in one run: docs/performance.md and .geocrop/bench.json
+	@$(BIN)/python -m benchmarks
 
 docs: $(READY) ## write the generated documents anew
 	@$(BIN)/python -m geocrop_processes.settings > docs/settings.md

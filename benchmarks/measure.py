@@ -5,7 +5,7 @@ import math
 import multiprocessing
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -135,3 +135,13 @@ def peak_mb() -> float:
     """The most memory that this process has held, MB; `getrusage` would count that of its parent too."""
     status = Path("/proc/self/status").read_text()
     return float(status.partition("VmHWM:")[2].split()[0]) * 1024 / 1e6
+
+
+def show(figures: Iterable[Figure]) -> None:
+    """Print figures, a line each."""
+    for f in figures:
+        goal = "" if f.goal is None else f"goal {f.goal:g}: {'holds' if f.holds else 'FAILS'}"
+        print(
+            f"{f.name:<58} {f.ours:>11.4g} {f.other:>11.4g} {f.unit:<6} {f.ratio:>9.3g} x  {goal}",
+            flush=True,
+        )
