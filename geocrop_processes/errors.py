@@ -23,6 +23,7 @@
     │   ├── StoreUnavailable      the job store
     │   ├── BrokerUnavailable     the queue's broker
     │   └── ServiceUnavailable    the service of one's own: it cannot be started, or does not answer
+    ├── Abandoned                 whoever wanted it does not any more; exit code 1
     └── Inconsistent              parts that do not belong together; exit code 1
         ├── UnusableScene         a STAC item that lacks what a scene needs
         ├── UnusableBaseline      a land-cover baseline that is no raster of class codes
@@ -123,6 +124,10 @@ class BrokerUnavailable(Unavailable):
 
 class ServiceUnavailable(Unavailable):
     """The service cannot be started, or does not answer."""
+
+
+class Abandoned(GeoCropError):
+    """The work was left where it was: whoever wanted it does not any more."""
 
 
 class Inconsistent(GeoCropError):

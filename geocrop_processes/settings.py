@@ -132,6 +132,10 @@ class ServiceSettings(_Section):
     republish_s: float = Field(
         2.0, gt=0, le=600, description="Seconds between two looks for steps that are due."
     )
+    pygeoapi_config: Path | None = Field(
+        None,
+        description="pygeoapi's configuration; the one that comes with GeoCrop where none is given.",
+    )
     max_jobs_listed: int = Field(
         1000, ge=1, description="The most jobs that one page of the list holds."
     )

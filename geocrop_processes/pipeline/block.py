@@ -1,6 +1,6 @@
 """One block of a map: read, compute features, vote, store the result as a checkpoint."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from datetime import date
 from io import BytesIO
@@ -16,6 +16,7 @@ from geocrop_processes.imagery.cube import read_cube
 from geocrop_processes.imagery.scene import LeftOut
 from geocrop_processes.models import confidence
 from geocrop_processes.models.ensemble import Ensemble
+from geocrop_processes.pipeline.abandon import Asked, leave, never
 from geocrop_processes.pipeline.plan import Plan, check_enough
 from geocrop_processes.publish.comparison import Comparison
 from geocrop_processes.storage import RESULTS, Storage
@@ -66,24 +67,46 @@ class BlockResult:
             return cls(arrays["classes"], arrays["confidence"], used, scenes, compared)
 
 
-def map_block(
-    planned: Plan, block: Block, ensemble: Ensemble, storage: Storage, access: Access
+def map_block(  # noqa: PLR0913 - what is mapped, from what, and which attempt it is
+    planned: Plan,
+    block: Block,
+    ensemble: Ensemble,
+    storage: Storage,
+    access: Access,
+    *,
+    attempt: int = 1,
+    abandoned: Asked = never,
 ) -> None:
     """Compute one block and store its result as a checkpoint; doing so twice stores the same bytes.
 
+    Args:
+        planned: the job's plan.
+        block: which part of its grid.
+        ensemble: who decides.
+        storage: where the checkpoint goes, and where baselines are.
+        access: how scenes are read.
+        attempt: names the checkpoint: one that comes late overwrites no other attempt's.
+        abandoned: asked between the parts of the work whether it is still wanted.
+
     Raises:
+        Abandoned: it is not; nothing is stored.
         TooFewScenes: so many scenes cannot be read that too few acquisitions are left.
         StorageUnavailable: the checkpoint cannot be stored, or the baseline not be read.
     """
-    result = compute_block(planned, block, ensemble, access)
+    result = compute_block(planned, block, ensemble, access, abandoned)
     if planned.check is not None:
         grid = planned.grid.window(block)
         classes, compared = planned.check.apply(result.classes, grid, storage)
         result = replace(result, classes=classes, compared=compared)
-    storage.put(RESULTS, _checkpoint(planned, block), result.to_bytes(), "application/octet-stream")
+    content = result.to_bytes()
+    leave(abandoned)
+    key = _checkpoint(planned, block, attempt)
+    storage.put(RESULTS, key, content, "application/octet-stream")
 
 
-def compute_block(planned: Plan, block: Block, ensemble: Ensemble, access: Access) -> BlockResult:
+def compute_block(
+    planned: Plan, block: Block, ensemble: Ensemble, access: Access, abandoned: Asked = never
+) -> BlockResult:
     """Read, compute features, vote."""
     grid = planned.grid.window(block)
     inside = grid.inside(planned.request.aoi)
@@ -92,12 +115,14 @@ def compute_block(planned: Plan, block: Block, ensemble: Ensemble, access: Acces
     if not inside.any():
         return BlockResult(classes, layers, (), ())
     observed = planned.acquisitions
+    leave(abandoned)
     read = read_cube(observed, grid, inside, access)
     unreadable = {scene.key for scene in read.left_out}
     readable = [a for a in observed if not unreadable.issuperset(s.key for s in a.scenes)]
     check_enough(len(readable), planned.request.min_acquisitions, read.left_out)
     days = [a.day for a in observed]
     for top in range(0, grid.height, _ROWS):
+        leave(abandoned)
         rows = slice(top, top + _ROWS)
         mask = inside[rows]
         if mask.any():
@@ -123,14 +148,25 @@ def _vote(
     return voted
 
 
-def stored_results(planned: Plan, storage: Storage) -> Iterator[tuple[Block, BlockResult]]:
+def stored_results(
+    planned: Plan, storage: Storage, attempts: Mapping[str, int], abandoned: Asked = never
+) -> Iterator[tuple[Block, BlockResult]]:
     """Every block with its stored result, one at a time.
 
+    Args:
+        planned: the job's plan.
+        storage: where the checkpoints are.
+        attempts: which attempt counts, by the block's name; the first one where none is named.
+        abandoned: asked before each block whether the results are still wanted.
+
     Raises:
+        Abandoned: they are not.
         StorageUnavailable: a result is missing or cannot be read.
     """
     for block in planned.blocks:
-        yield block, BlockResult.from_bytes(storage.get(RESULTS, _checkpoint(planned, block)))
+        leave(abandoned)
+        key = _checkpoint(planned, block, attempts.get(block.name, 1))
+        yield block, BlockResult.from_bytes(storage.get(RESULTS, key))
 
 
 def discard_results(job_id: str, storage: Storage) -> None:
@@ -138,8 +174,8 @@ def discard_results(job_id: str, storage: Storage) -> None:
     storage.delete(RESULTS, _checkpoints(job_id))
 
 
-def _checkpoint(planned: Plan, block: Block) -> str:
-    return f"{_checkpoints(planned.job_id)}{block.name}.npz"
+def _checkpoint(planned: Plan, block: Block, attempt: int) -> str:
+    return f"{_checkpoints(planned.job_id)}{block.name}.{attempt}.npz"
 
 
 def _checkpoints(job_id: str) -> str:

@@ -19,6 +19,7 @@ from geocrop_processes.imagery.catalog import Found
 from geocrop_processes.imagery.cube import Acquisition, acquisitions
 from geocrop_processes.imagery.scene import LeftOut, Scene
 from geocrop_processes.imagery.screening import screen
+from geocrop_processes.pipeline.abandon import Asked, leave, never
 from geocrop_processes.pipeline.cropland import MASKS, NO_MASK, Check, choose
 from geocrop_processes.registry import RegisteredModel
 from geocrop_processes.storage import Storage
@@ -103,10 +104,12 @@ def plan(  # noqa: PLR0913 - everything that is decided from
     access: Access,
     *,
     storage: Storage,
+    abandoned: Asked = never,
 ) -> Plan:
     """Find and screen the scenes, choose the grid and the baseline.
 
     Raises:
+        Abandoned: `abandoned`, asked between the parts of the work, says that it is not wanted any more.
         NoBaseline, UnusableBaseline: a mask was asked for, and there is nothing to mask with.
         UnusableModel: the model was trained on other features.
         NoScenes: no scene was found.
@@ -123,6 +126,7 @@ def plan(  # noqa: PLR0913 - everything that is decided from
         raise NoScenes(
             f"None of the {len(found.left_out)} items found is a usable scene.{_reasons(found.left_out)}"
         )
+    leave(abandoned)
     native = _native_scene(found.scenes, request.aoi)
     grid = Grid.of_aoi(request.aoi, native.epsg)
     check = choose(
@@ -133,6 +137,7 @@ def plan(  # noqa: PLR0913 - everything that is decided from
         storage,
         simulated=any(s.simulated for s in found.scenes),
     )
+    leave(abandoned)
     in_season = [s for s in found.scenes if _in_season(s, request)]
     scenes, contradicted = screen(in_season, access)
     beyond = (LeftOut(s.key, _BEYOND) for s in found.scenes if s not in in_season)
@@ -140,6 +145,7 @@ def plan(  # noqa: PLR0913 - everything that is decided from
     check_enough(
         len(acquisitions(scenes, native.epsg, request.aoi.lon)), request.min_acquisitions, left_out
     )
+    leave(abandoned)
     corner = native.files["B02"]
     return Plan(
         job_id=job_id,

@@ -1,20 +1,25 @@
 """From stored blocks to a published product: rasters, style, figures, picture, STAC item."""
 
 import json
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import rasterio
 
 import geocrop_processes
+from geocrop_processes.domain.grid import Block
 from geocrop_processes.errors import NothingClear
 from geocrop_processes.imagery.catalog import public_address
 from geocrop_processes.models.members import library_versions
-from geocrop_processes.pipeline.block import stored_results
+from geocrop_processes.pipeline.abandon import Asked, leave, never
+from geocrop_processes.pipeline.block import BlockResult, stored_results
 from geocrop_processes.pipeline.cropland import Check
 from geocrop_processes.pipeline.plan import Plan
 from geocrop_processes.publish.assets import KINDS, ProductAsset
@@ -34,6 +39,8 @@ from geocrop_processes.publish.tally import Tally
 from geocrop_processes.registry import RegisteredModel
 from geocrop_processes.storage import RESULTS, Storage
 
+_Results = Callable[[], Iterator[tuple[Block, BlockResult]]]
+"""Goes once over every block and its stored result."""
 _NOT_NEEDED = "Nothing clear of the place was taken from it: it shows none, or another copy of its acquisition has it."
 
 ITEM = "item.json"
@@ -54,28 +61,46 @@ class Product:
     """The SHA-256 of each file, hexadecimal, by asset key."""
 
 
-def finish(planned: Plan, model: RegisteredModel, storage: Storage) -> Product:
+def finish(
+    planned: Plan,
+    model: RegisteredModel,
+    storage: Storage,
+    *,
+    attempts: Mapping[str, int] = MappingProxyType({}),
+    abandoned: Asked = never,
+) -> Product:
     """Assemble the product of stored blocks; doing so twice stores the same bytes.
 
     The blocks' results stay until `discard_results` removes them.
 
+    Args:
+        planned: the job's plan.
+        model: who has decided.
+        storage: where the blocks' results are, and where the product goes.
+        attempts: which attempt of a block counts, by its name; the first one where none is named.
+        abandoned: asked between the parts of the work whether it is still wanted.
+
     Raises:
+        Abandoned: it is not; the product has no item then.
         NothingClear: no pixel has a class.
         StorageUnavailable: a block's result is missing, or the product cannot be stored.
     """
-    record = _record(planned, model, storage)
+    results = partial(stored_results, planned, storage, attempts, abandoned)
+    record = _record(planned, model, results)
     if not record.tally.mapped:
         raise NothingClear(
             f"None of the {record.tally.inside} pixels was seen clearly in at least 6 dekads of {planned.request.season}."
         )
     prefix = f"results/{planned.job_id}/"
     with TemporaryDirectory() as folder:
-        assets = _write_files(Path(folder), record, planned, storage)
+        assets = _write_files(Path(folder), record, results, abandoned)
         item = build_item(record, assets).to_dict(include_self_link=False, transform_hrefs=False)
         for asset in assets:
             name = asset.kind.file_name
+            leave(abandoned)
             storage.put_file(RESULTS, prefix + name, Path(folder) / name, asset.kind.media_type)
     content = json.dumps(item, indent=1).encode()
+    leave(abandoned)
     storage.put(RESULTS, prefix + ITEM, content, "application/geo+json")
     names = {asset.key: asset.kind.file_name for asset in assets} | {"item": ITEM}
     return Product(
@@ -87,7 +112,7 @@ def finish(planned: Plan, model: RegisteredModel, storage: Storage) -> Product:
 
 
 def _write_files(
-    folder: Path, record: MapRecord, planned: Plan, storage: Storage
+    folder: Path, record: MapRecord, results: _Results, abandoned: Asked
 ) -> list[ProductAsset]:
     """Write every file of the product but its item into a folder."""
     paths = {key: folder / kind.file_name for key, kind in KINDS.items()}
@@ -103,16 +128,17 @@ def _write_files(
     write_class_map(
         paths["class-map"],
         record.grid,
-        ((b, r.classes) for b, r in stored_results(planned, storage)),
+        ((b, r.classes) for b, r in results()),
         legend,
         tags,
     )
     write_confidence(
         paths["confidence"],
         record.grid,
-        ((b, r.confidence) for b, r in stored_results(planned, storage)),
+        ((b, r.confidence) for b, r in results()),
         tags,
     )
+    leave(abandoned)
     paths["summary"].write_text(json.dumps(summarise(record), indent=1))
     paths["style"].write_text(qml(legend))
     paths["class-names"].write_text(gdal_pam(legend))
@@ -127,13 +153,13 @@ def _mask_tags(record: MapRecord) -> dict[str, str]:
     return {"MASK": "cropland", "BASELINE": " ".join(sorted(record.baseline.files))}
 
 
-def _record(planned: Plan, model: RegisteredModel, storage: Storage) -> MapRecord:
+def _record(planned: Plan, model: RegisteredModel, results: _Results) -> MapRecord:
     """Count the stored blocks, and gather what is known of the map."""
     tally = Tally()
     compared = Comparison()
     used: set[str] = set()
     unreadable: dict[str, list[str]] = {}
-    for block, result in stored_results(planned, storage):
+    for block, result in results():
         inside = planned.grid.window(block).inside(planned.request.aoi)
         tally += Tally.of_block(result.classes, result.confidence, inside)
         compared += result.compared

@@ -7,6 +7,7 @@ threads, since they block.
 import json
 from collections.abc import Callable, Mapping
 from copy import deepcopy
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,12 @@ import pygeoapi.api.processes as process_api
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.staticfiles import StaticFiles
+from jsonschema import ValidationError
 from pygeoapi.api import API, APIRequest
+from pygeoapi.config import validate_config
 from pygeoapi.openapi import get_oas
 from pygeoapi.util import yaml_load
+from yaml import YAMLError
 
 from geocrop_processes.errors import InvalidSetting
 from geocrop_processes.service.manager import CeleryManager, Parts
@@ -26,9 +30,10 @@ from geocrop_processes.service.problems import invalid
 from geocrop_processes.service.urls import public_url
 from geocrop_processes.settings import Settings
 
-CONFIG = Path(__file__).parents[2] / "pygeoapi-config" / "pygeoapi-config.yml"
-"""pygeoapi's configuration in a checkout."""
+CONFIG = Path(str(files("geocrop_processes.service") / "pygeoapi-config.yml"))
+"""pygeoapi's configuration as it comes with us: in a checkout a link to the folder `pygeoapi-config`."""
 
+_MANAGER = f"{CeleryManager.__module__}.{CeleryManager.__qualname__}"
 _NOT_OFFERED = "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/callback"
 _OFFERED = (
     "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/dismiss",
@@ -44,14 +49,14 @@ class Host:
     """pygeoapi within our application.
 
     Args:
-        parts: what its manager works with.
-        config: pygeoapi's configuration file.
+        parts: what its manager works with; their settings can name another configuration of pygeoapi.
 
     Raises:
-        InvalidSetting: the configuration is not there.
+        InvalidSetting: the configuration is not there, or is none that we can serve.
     """
 
-    def __init__(self, parts: Parts, config: Path = CONFIG) -> None:
+    def __init__(self, parts: Parts) -> None:
+        config = parts.settings.service.pygeoapi_config or CONFIG
         loaded = _load(config, parts.settings)
         self.api = API(loaded, get_oas(deepcopy(loaded)))
         self.manager: CeleryManager = self.api.manager
@@ -111,9 +116,19 @@ def static_files() -> StaticFiles:
 def _load(path: Path, settings: Settings) -> dict[str, Any]:
     """Read pygeoapi's configuration, with the addresses of the settings, which the environment may not name."""
     if not path.is_file():
-        raise InvalidSetting(f"There is no pygeoapi configuration {path}.")
-    with path.open(encoding="utf-8") as file:
-        loaded: dict[str, Any] = yaml_load(file)
+        raise InvalidSetting(
+            f"There is no pygeoapi configuration {path} (GEOCROP_SERVICE__PYGEOAPI_CONFIG)."
+        )
+    try:
+        with path.open(encoding="utf-8") as file:
+            loaded: dict[str, Any] = yaml_load(file)
+        validate_config(loaded)
+        manager = loaded["server"]["manager"]["name"]
+    except (OSError, UnicodeError, YAMLError, ValidationError, KeyError, TypeError) as error:
+        reason = getattr(error, "message", None) or " ".join(str(error).split())
+        raise InvalidSetting(f"{path} is no configuration of pygeoapi: {reason}.") from error
+    if manager != _MANAGER:
+        raise InvalidSetting(f"{path} names the process manager {manager!r}; ours is {_MANAGER!r}.")
     url = public_url(settings)
     loaded["server"]["url"] = url
     loaded["server"]["bind"] = {"host": settings.service.host, "port": settings.service.port}

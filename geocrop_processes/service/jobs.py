@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Select, exists, func, insert, select, update
 
 from geocrop_processes.errors import UnknownJob
-from geocrop_processes.service import products, records, steps
+from geocrop_processes.service import products, records, reports, steps
 from geocrop_processes.service.records import Job
 from geocrop_processes.service.schema import Database, clock, jobs, plans
 from geocrop_processes.service.steps import Step
@@ -169,7 +169,7 @@ class JobStore:
     def planned(self, step: Step, plan_json: bytes, blocks: Sequence[str], digest: str) -> bool:
         """Keep a plan and make its blocks due; False, and no change, where the report comes too late."""
         with self._database.write() as connection:
-            return steps.planned(connection, step, plan_json, blocks, digest)
+            return reports.planned(connection, step, plan_json, blocks, digest)
 
     def plan_of(self, job_id: str) -> bytes:
         """The plan of a job.
@@ -187,12 +187,22 @@ class JobStore:
     def block_done(self, step: Step) -> bool:
         """Count a block; the last one makes `finish` due. False where the report comes too late."""
         with self._database.write() as connection:
-            return steps.block_done(connection, step)
+            return reports.block_done(connection, step)
+
+    def attempts_of_blocks(self, job_id: str) -> dict[str, int]:
+        """Which attempt of each mapped block counts, by the block's name."""
+        with self._database.read() as connection:
+            return reports.attempts_of_blocks(connection, job_id)
+
+    def release(self, step: Step) -> None:
+        """Give a step back undone: due again, now, where its job is open. Nothing where it is not held."""
+        with self._database.write() as connection:
+            reports.release(connection, step)
 
     def finished(self, step: Step, result: dict[str, Any], item: dict[str, Any] | None) -> bool:
         """Make the job successful, and list its STAC item. False where the report comes too late."""
         with self._database.write() as connection:
-            counts = steps.finished(connection, step, result)
+            counts = reports.finished(connection, step, result)
             if counts and item is not None:
                 products.add(connection, step.job_id, item)
             return counts
@@ -201,17 +211,19 @@ class JobStore:
         """Make the job successful with the product of an earlier one of the same digest, if there is one."""
         with self._database.write() as connection:
             earlier = connection.execute(_product_of(digest)).first()
-            return earlier is not None and steps.finished(connection, step, earlier.result, digest)
+            return earlier is not None and reports.finished(
+                connection, step, earlier.result, digest
+            )
 
     def failed(self, step: Step, error: dict[str, Any], *, retry: bool) -> bool:
         """Try a step again after a while, or fail its job. False where the report comes too late."""
         with self._database.write() as connection:
-            return steps.failed(connection, step, error, retry=retry, attempts=self._attempts)
+            return reports.failed(connection, step, error, retry=retry, attempts=self._attempts)
 
     def cleaned(self, step: Step) -> bool:
         """What a closed job had stored is removed."""
         with self._database.write() as connection:
-            return steps.cleaned(connection, step)
+            return reports.cleaned(connection, step)
 
     def due(self) -> dict[str, int]:
         """How many steps can be claimed now, by kind; those whose holders are silent are among them."""

@@ -1,4 +1,4 @@
-"""What is due, who holds it, and what follows from it: each function is part of one transaction.
+"""What is due, and who holds it: each function is part of one transaction.
 
 A step is claimed with a lease and an attempt number. Whoever reports a step names the attempt: if another
 has claimed it meanwhile, the report changes nothing. A lease that ends makes its step due again.
@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, or_, select, update
 
-from geocrop_processes.service.schema import clock, jobs, plans, steps
+from geocrop_processes.service.schema import clock, jobs, steps
 
 PLAN, BLOCK, FINISH, RUN, CLEAN = "plan", "block", "finish", "run", "clean"
 KINDS = (RUN, PLAN, FINISH, BLOCK, CLEAN)
@@ -21,11 +21,8 @@ SUCCESSFUL, FAILED, DISMISSED = "successful", "failed", "dismissed"
 OPEN = (ACCEPTED, RUNNING)
 """The states of jobs that something is still to be done for."""
 
-_DUE, _LEASED, _DONE, _CLOSED = "due", "leased", "done", "closed"
-_BACKOFF_S = 60.0
-"""The longest wait before another attempt."""
-_PLANNED, _MAPPED = 10, 90
-"""Progress in percent when the plan is made, and when every block is done."""
+DUE, LEASED, DONE, CLOSED = "due", "leased", "done", "closed"
+"""The states of steps."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,7 @@ def add(connection: Connection, job_id: str, kind: str, names: Sequence[str] = (
     """Make steps of a job due, now."""
     now = clock(connection)
     rows = [
-        {"job_id": job_id, "kind": kind, "name": n, "state": _DUE, "at": now, "payload": {}}
+        {"job_id": job_id, "kind": kind, "name": n, "state": DUE, "at": now, "payload": {}}
         for n in names
     ]
     if rows:
@@ -65,7 +62,7 @@ def claim(
     _give_up(connection, now, attempts)
     held = (
         select(steps.c.job_id, func.count().label("n"))
-        .where(steps.c.state == _LEASED, steps.c.at > now)
+        .where(steps.c.state == LEASED, steps.c.at > now)
         .group_by(steps.c.job_id)
         .subquery()
     )
@@ -84,7 +81,7 @@ def claim(
     connection.execute(
         update(steps)
         .where(steps.c.id == row.id)
-        .values(state=_LEASED, at=now + lease_s, attempt=attempt)
+        .values(state=LEASED, at=now + lease_s, attempt=attempt)
     )
     turn = select(func.max(jobs.c.turn) + 1).scalar_subquery()
     job = update(jobs).where(jobs.c.id == row.job_id)
@@ -102,97 +99,9 @@ def renew(connection: Connection, step: Step, lease_s: float) -> bool:
     after its writer has ended.
     """
     renewed = connection.execute(
-        update(steps).where(*_held(step)).values(at=clock(connection) + lease_s)
+        update(steps).where(*held(step)).values(at=clock(connection) + lease_s)
     )
-    return renewed.rowcount == 1 and (step.kind == CLEAN or _is_open(connection, step.job_id))
-
-
-def planned(
-    connection: Connection, step: Step, plan: bytes, blocks: Sequence[str], digest: str
-) -> bool:
-    """The plan is made: its blocks are due."""
-    if not _end(connection, step):
-        return False
-    connection.execute(insert(plans).values(job_id=step.job_id, content=plan))
-    add(connection, step.job_id, BLOCK, blocks)
-    _note(
-        connection,
-        step.job_id,
-        f"{len(blocks)} blocks to map",
-        progress=_PLANNED,
-        digest=digest,
-        blocks=len(blocks),
-    )
-    return True
-
-
-def block_done(connection: Connection, step: Step) -> bool:
-    """A block is mapped; after the last one the job can be finished."""
-    if not _end(connection, step):
-        return False
-    row = connection.execute(
-        select(jobs.c.blocks, jobs.c.blocks_done).where(jobs.c.id == step.job_id).with_for_update()
-    ).one()
-    done = row.blocks_done + 1
-    _note(
-        connection,
-        step.job_id,
-        f"{done} of {row.blocks} blocks mapped",
-        blocks_done=done,
-        progress=_PLANNED + (_MAPPED - _PLANNED) * done // row.blocks,
-    )
-    if done == row.blocks:
-        add(connection, step.job_id, FINISH)
-    return True
-
-
-def finished(
-    connection: Connection, step: Step, result: dict[str, Any], digest: str | None = None
-) -> bool:
-    """The job is successful."""
-    if not _end(connection, step):
-        return False
-    now = clock(connection)
-    values: dict[str, Any] = {"digest": digest} if digest else {}
-    connection.execute(
-        update(jobs)
-        .where(jobs.c.id == step.job_id)
-        .values(
-            **values,
-            status=SUCCESSFUL,
-            progress=100,
-            message="done",
-            updated=now,
-            finished=now,
-            result=result,
-            product=result.get("job_id"),
-        )
-    )
-    return True
-
-
-def cleaned(connection: Connection, step: Step) -> bool:
-    """Nothing is left of the closed job but its record."""
-    return connection.execute(update(steps).where(*_held(step)).values(state=_DONE)).rowcount == 1
-
-
-def failed(
-    connection: Connection, step: Step, error: dict[str, Any], *, retry: bool, attempts: int
-) -> bool:
-    """The step failed: it is due again after a while, or its job has failed."""
-    is_open = step.kind == CLEAN or _is_open(connection, step.job_id)
-    if not is_open or not retry or (step.attempt >= attempts and step.kind != CLEAN):
-        counts = _end(connection, step)
-        if counts:
-            fail_job(connection, step.job_id, error)
-        return counts
-    wait = min(_BACKOFF_S, 2.0 ** (step.attempt - 1))
-    row = connection.execute(
-        update(steps).where(*_held(step)).values(state=_DUE, at=clock(connection) + wait)
-    )
-    if row.rowcount and step.kind != CLEAN:
-        _note(connection, step.job_id, f"will be tried again: {error['detail']}")
-    return row.rowcount == 1
+    return renewed.rowcount == 1 and (step.kind == CLEAN or is_open(connection, step.job_id))
 
 
 def fail_job(connection: Connection, job_id: str, error: dict[str, Any]) -> None:
@@ -211,12 +120,12 @@ def close(connection: Connection, job_id: str) -> None:
     of_job = steps.c.job_id == job_id
     connection.execute(
         update(steps)
-        .where(of_job, steps.c.state == _DUE, steps.c.kind != CLEAN)
-        .values(state=_CLOSED)
+        .where(of_job, steps.c.state == DUE, steps.c.kind != CLEAN)
+        .values(state=CLOSED)
     )
     writes = exists().where(of_job, steps.c.kind.in_((PLAN, BLOCK, FINISH)), steps.c.attempt > 0)
     cleans = exists().where(
-        of_job, steps.c.kind == CLEAN, or_(steps.c.state == _DUE, steps.c.state == _LEASED)
+        of_job, steps.c.kind == CLEAN, or_(steps.c.state == DUE, steps.c.state == LEASED)
     )
     if connection.execute(select(writes & ~cleans)).scalar_one():
         add(connection, job_id, CLEAN)
@@ -240,11 +149,11 @@ def _claimable(now: float) -> ColumnElement[bool]:
     written = exists().where(
         other.c.job_id == steps.c.job_id,
         other.c.id != steps.c.id,
-        other.c.state == _LEASED,
+        other.c.state == LEASED,
         other.c.at > now,
     )
     return and_(
-        steps.c.state.in_((_DUE, _LEASED)),
+        steps.c.state.in_((DUE, LEASED)),
         steps.c.at <= now,
         or_(jobs.c.status.in_(OPEN), and_(steps.c.kind == CLEAN, ~written)),
     )
@@ -256,7 +165,7 @@ def _give_up(connection: Connection, now: float, attempts: int) -> None:
         select(steps.c.id, steps.c.job_id, steps.c.kind, steps.c.name)
         .join(jobs, jobs.c.id == steps.c.job_id)
         .where(
-            steps.c.state == _LEASED,
+            steps.c.state == LEASED,
             steps.c.at <= now,
             steps.c.attempt >= attempts,
             steps.c.kind != CLEAN,
@@ -264,7 +173,7 @@ def _give_up(connection: Connection, now: float, attempts: int) -> None:
         )
     ).all()
     for row in silent:
-        connection.execute(update(steps).where(steps.c.id == row.id).values(state=_CLOSED))
+        connection.execute(update(steps).where(steps.c.id == row.id).values(state=CLOSED))
         what = " ".join(part for part in (row.kind, row.name) if part)
         detail = (
             f"The step {what!r} was begun {attempts} times, and its worker went silent each time."
@@ -272,29 +181,12 @@ def _give_up(connection: Connection, now: float, attempts: int) -> None:
         fail_job(connection, row.job_id, {"title": "Worker lost", "detail": detail, "status": 500})
 
 
-def _held(step: Step) -> tuple[ColumnElement[bool], ...]:
-    return (steps.c.id == step.id, steps.c.attempt == step.attempt, steps.c.state == _LEASED)
+def held(step: Step) -> tuple[ColumnElement[bool], ...]:
+    """That a step is still its holder's."""
+    return (steps.c.id == step.id, steps.c.attempt == step.attempt, steps.c.state == LEASED)
 
 
-def _end(connection: Connection, step: Step) -> bool:
-    """The holder gives the step back; True where the report counts: held by it, and the job is open."""
-    # PostgreSQL: whoever closes the job waits for this report, or this report sees it closed
-    connection.execute(select(jobs.c.id).where(jobs.c.id == step.job_id).with_for_update())
-    counts = _is_open(connection, step.job_id)
-    ended = connection.execute(
-        update(steps).where(*_held(step)).values(state=_DONE if counts else _CLOSED)
-    )
-    return counts and ended.rowcount == 1
-
-
-def _is_open(connection: Connection, job_id: str) -> bool:
+def is_open(connection: Connection, job_id: str) -> bool:
+    """Whether something is still to be done for a job."""
     status = connection.execute(select(jobs.c.status).where(jobs.c.id == job_id)).scalar_one()
     return status in OPEN
-
-
-def _note(connection: Connection, job_id: str, message: str, **values: Any) -> None:
-    connection.execute(
-        update(jobs)
-        .where(jobs.c.id == job_id)
-        .values(message=message, updated=clock(connection), **values)
-    )

@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable, Mapping
 from datetime import date
 from functools import cache
-from threading import Event
 from typing import Any
 
 from celery import Celery  # type: ignore[import-untyped]
@@ -19,11 +18,13 @@ from celery import Celery  # type: ignore[import-untyped]
 from geocrop_processes.domain.aoi import Aoi
 from geocrop_processes.domain.season import Season
 from geocrop_processes.errors import (
+    Abandoned,
     BrokerUnavailable,
     GeoCropError,
     InvalidSetting,
     Unavailable,
 )
+from geocrop_processes.pipeline.abandon import Asked
 from geocrop_processes.pipeline.block import discard_results, map_block
 from geocrop_processes.pipeline.plan import Plan, Request, plan
 from geocrop_processes.pipeline.product import ITEM, finish
@@ -55,7 +56,11 @@ def run_step(context: WorkerContext, step: Step) -> bool:
     store = context.store
     with kept(store, step) as lost:
         try:
-            counted = _DO[step.kind](context, step, lost)
+            counted = _DO[step.kind](context, step, lost.is_set)
+        except Abandoned:
+            logger.info("job %s: %s %s was left", step.job_id, step.kind, step.name)
+            store.release(step)
+            counted = False
         except GeoCropError as error:
             logger.warning("job %s: %s %s: %s", step.job_id, step.kind, step.name, error)
             document = problem_of(error).document()
@@ -70,7 +75,7 @@ def run_step(context: WorkerContext, step: Step) -> bool:
     return counted
 
 
-def _plan(context: WorkerContext, step: Step, _lost: Event) -> bool:
+def _plan(context: WorkerContext, step: Step, lost: Asked) -> bool:
     """Decide what will be done, unless the same map exists."""
     job = context.store.get(step.job_id)
     model = context.model(job.inputs["model"])
@@ -82,6 +87,7 @@ def _plan(context: WorkerContext, step: Step, _lost: Event) -> bool:
         context.find,
         context.access,
         storage=context.storage,
+        abandoned=lost,
     )
     if not job.inputs.get("fresh", False) and _exists(context, made.digest):
         answered = context.store.answered(step, made.digest)
@@ -117,21 +123,31 @@ def _exists(context: WorkerContext, digest: str) -> bool:
     return bool(published["properties"]["geocrop:complete"])
 
 
-def _block(context: WorkerContext, step: Step, _lost: Event) -> bool:
+def _block(context: WorkerContext, step: Step, lost: Asked) -> bool:
     """Map one block."""
     planned = Plan.from_json(context.store.plan_of(step.job_id))
     block = next(block for block in planned.blocks if block.name == step.name)
     ensemble = context.model(planned.model).ensemble
-    map_block(planned, block, ensemble, context.storage, context.access)
+    map_block(
+        planned,
+        block,
+        ensemble,
+        context.storage,
+        context.access,
+        attempt=step.attempt,
+        abandoned=lost,
+    )
     return context.store.block_done(step)
 
 
-def _finish(context: WorkerContext, step: Step, _lost: Event) -> bool:
+def _finish(context: WorkerContext, step: Step, lost: Asked) -> bool:
     """Publish the map; what another attempt has published is whole if it has its item."""
     storage, folder = context.storage, _folder(step.job_id)
     if f"{folder}{ITEM}" not in storage.list(RESULTS, folder):
         planned = Plan.from_json(context.store.plan_of(step.job_id))
-        finish(planned, context.model(planned.model), storage)
+        attempts = context.store.attempts_of_blocks(step.job_id)
+        model = context.model(planned.model)
+        finish(planned, model, storage, attempts=attempts, abandoned=lost)
     discard_results(step.job_id, storage)
     content = storage.get(RESULTS, f"{folder}{ITEM}")
     item = json.loads(content)
@@ -163,14 +179,14 @@ def _outputs(item: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _run(context: WorkerContext, step: Step, lost: Event) -> bool:
+def _run(context: WorkerContext, step: Step, lost: Asked) -> bool:
     """Do a process of one step."""
     job = context.store.get(step.job_id)
     outputs = _SIMPLE[job.process](job.inputs, lost)
     return context.store.finished(step, {"outputs": outputs}, None)
 
 
-def _clean(context: WorkerContext, step: Step, _lost: Event) -> bool:
+def _clean(context: WorkerContext, step: Step, _lost: Asked) -> bool:
     """Remove what a closed job has left, and what nobody uses any more."""
     _remove(context, step.job_id)
     return context.store.cleaned(step)
@@ -194,12 +210,12 @@ def _folder(job_id: str) -> str:
     return f"results/{job_id}/"
 
 
-_SIMPLE: Mapping[str, Callable[[dict[str, Any], Event], dict[str, Any]]] = {
-    "echo": lambda inputs, lost: echo(inputs, cancelled=lost.is_set),
+_SIMPLE: Mapping[str, Callable[[dict[str, Any], Asked], dict[str, Any]]] = {
+    "echo": lambda inputs, lost: echo(inputs, cancelled=lost),
 }
 """Processes of one step, by their ids."""
 
-_DO: Mapping[str, Callable[[WorkerContext, Step, Event], bool]] = {
+_DO: Mapping[str, Callable[[WorkerContext, Step, Asked], bool]] = {
     steps.PLAN: _plan,
     steps.BLOCK: _block,
     steps.FINISH: _finish,

@@ -2,15 +2,19 @@
 
 import hashlib
 import json
+import os
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
 
+import httpx
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -29,6 +33,8 @@ from geocrop_processes.publish.stac import build_item
 from geocrop_processes.publish.style import qml
 from geocrop_processes.publish.summary import summarise
 from geocrop_processes.publish.tally import Tally
+from geocrop_processes.service.embedded import environment
+from geocrop_processes.service.host import CONFIG
 from geocrop_processes.service.jobs import JobStore
 from geocrop_processes.service.steps import Step
 from geocrop_processes.settings import ServiceSettings, Settings
@@ -175,3 +181,54 @@ def serve() -> Iterator[Callable[[Callable[[str], FastAPI]], str]]:
         for server, thread in servers:
             server.should_exit = True
             thread.join(10)
+
+
+@pytest.fixture(scope="session")
+def serve_stock() -> Callable[[Settings], AbstractContextManager[str]]:
+    """Serve a deployment by pygeoapi's own application, with our configuration; nothing carries its jobs out."""
+
+    @contextmanager
+    def serve(settings: Settings) -> Iterator[str]:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        url = f"http://127.0.0.1:{port}"
+        service = settings.service.model_copy(update={"url": url, "broker": "memory://"})
+        document, log = settings.data / "openapi.yml", settings.data / "stock.log"
+        variables = {
+            **{k: v for k, v in os.environ.items() if not k.startswith("PYGEOAPI_")},
+            **environment(settings.model_copy(update={"service": service})),
+            "PYGEOAPI_CONFIG": str(CONFIG),
+            "PYGEOAPI_OPENAPI": str(document),
+        }
+        generate = "from pygeoapi.openapi import generate; generate()"
+        subprocess.run(
+            [sys.executable, "-c", generate, str(CONFIG), "--output-file", document],
+            env=variables,
+            check=True,
+        )
+        server = [*(sys.executable, "-m", "uvicorn"), "pygeoapi.starlette_app:APP", "--port"]
+        with (
+            log.open("wb") as output,
+            subprocess.Popen(
+                [*server, str(port)], env=variables, stdout=output, stderr=output
+            ) as process,
+        ):
+            try:
+                _wait(url, process, log)
+                yield url
+            finally:
+                process.terminate()
+
+    return serve
+
+
+def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    while process.poll() is None:
+        try:
+            httpx.get(f"{url}/conformance")
+        except httpx.TransportError:
+            time.sleep(0.1)
+        else:
+            return
+    pytest.fail(log.read_text())

@@ -1,5 +1,6 @@
 """The process manager as pygeoapi calls it."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from pygeoapi.process.base import JobNotFoundError, JobResultNotFoundError, Proc
 from pygeoapi.util import JobStatus, RequestedProcessExecutionMode
 
 from geocrop_processes.errors import BrokerUnavailable, GeoCropError, InvalidSetting
-from geocrop_processes.service.host import Host
+from geocrop_processes.service.host import CONFIG, Host
 from geocrop_processes.service.jobs import JobStore
 from geocrop_processes.service.manager import CeleryManager, Parts
 from geocrop_processes.service.problems import problem_of
@@ -145,9 +146,40 @@ def test_parts_are_opened_from_the_environment_when_they_are_needed(
     manager.parts.store.close()
 
 
-def test_a_missing_configuration_is_named(parts: Parts, tmp_path: Path) -> None:
-    with pytest.raises(InvalidSetting, match=r"none\.yml"):
-        Host(parts, tmp_path / "none.yml")
+def configured(parts: Parts, path: Path) -> Parts:
+    """Whose settings name a configuration of pygeoapi."""
+    service = parts.settings.service.model_copy(update={"pygeoapi_config": path})
+    return replace(parts, settings=parts.settings.model_copy(update={"service": service}))
+
+
+def test_a_deployment_can_have_a_configuration_of_its_own(parts: Parts, tmp_path: Path) -> None:
+    own = tmp_path / "own.yml"
+    own.write_text(CONFIG.read_text().replace("title: GeoCrop", "title: Maps of Mazowe"))
+    assert Host(configured(parts, own)).api.config["metadata"]["identification"]["title"] == (
+        "Maps of Mazowe"
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, r"no pygeoapi configuration .*own\.yml \(GEOCROP_SERVICE__PYGEOAPI_CONFIG\)"),
+        ("a: [", r"own\.yml is no configuration of pygeoapi: while parsing"),
+        ("- 1", r"own\.yml is no configuration of pygeoapi: .* is not of type 'object'"),
+        ("server: {}", r"own\.yml is no configuration of pygeoapi: .* is a required property"),
+        (
+            CONFIG.read_text().replace("service.manager.CeleryManager", "x.Other"),
+            r"names the process manager 'geocrop_processes\.x\.Other'; ours is '.*\.CeleryManager'",
+        ),
+    ],
+)
+def test_a_configuration_that_cannot_be_served_is_named_with_the_reason(
+    parts: Parts, tmp_path: Path, content: str | None, reason: str
+) -> None:
+    if content is not None:
+        (tmp_path / "own.yml").write_text(content)
+    with pytest.raises(InvalidSetting, match=reason):
+        Host(configured(parts, tmp_path / "own.yml"))
 
 
 def test_an_error_of_no_branch_is_an_internal_one() -> None:

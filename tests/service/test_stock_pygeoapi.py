@@ -1,13 +1,8 @@
 """pygeoapi's own application, started with our configuration, serves our processes."""
 
-import os
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -29,6 +24,7 @@ from geocrop_processes.settings import Settings
 
 GOOD: dict[str, Any] = {"aoi": [30.20, -17.36, 1500], "year": 2022}
 ASYNC = {"Prefer": "respond-async"}
+ServeStock = Callable[[Settings], AbstractContextManager[str]]
 
 
 @dataclass(frozen=True)
@@ -45,48 +41,13 @@ class Stock:
 
 
 @pytest.fixture(scope="module")
-def stock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stock]:
-    folder = tmp_path_factory.mktemp("stock")
-    settings = Settings(data=folder / "data")
+def stock(tmp_path_factory: pytest.TempPathFactory, serve_stock: ServeStock) -> Iterator[Stock]:
+    settings = Settings(data=tmp_path_factory.mktemp("stock") / "data")
     _register(settings)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    environment = {
-        **{k: v for k, v in os.environ.items() if not k.startswith(("GEOCROP_", "PYGEOAPI_"))},
-        "GEOCROP_DATA": str(settings.data),
-        "GEOCROP_SERVICE__URL": url,
-        "GEOCROP_SERVICE__BROKER": "memory://",
-        "PYGEOAPI_CONFIG": str(CONFIG),
-        "PYGEOAPI_OPENAPI": str(folder / "openapi.yml"),
-    }
-    generate = "from pygeoapi.openapi import generate; generate()"
-    output = ["--output-file", environment["PYGEOAPI_OPENAPI"]]
-    subprocess.run(
-        [sys.executable, "-c", generate, str(CONFIG), *output], env=environment, check=True
-    )
-    server = [sys.executable, "-m", "uvicorn", "pygeoapi.starlette_app:APP", "--port", str(port)]
-    with (
-        (folder / "log").open("wb") as log,
-        subprocess.Popen(server, env=environment, stdout=log, stderr=log) as process,
-    ):
-        _wait(url, process, folder / "log")
+    with serve_stock(settings) as url:
         store = JobStore.of(settings)
         yield Stock(url, settings, store)
         store.close()
-        process.terminate()
-
-
-def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    while process.poll() is None:
-        try:
-            httpx.get(f"{url}/conformance")
-        except httpx.TransportError:
-            time.sleep(0.1)
-        else:
-            return
-    pytest.fail(log.read_text())
 
 
 def _register(settings: Settings) -> None:

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import threading
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +12,8 @@ from sqlalchemy import update
 
 from geocrop_processes.domain.aoi import Aoi
 from geocrop_processes.domain.season import Season
-from geocrop_processes.errors import CatalogUnavailable, InvalidSetting, TooFewScenes
+from geocrop_processes.errors import Abandoned, CatalogUnavailable, InvalidSetting, TooFewScenes
+from geocrop_processes.pipeline import block as block_module
 from geocrop_processes.pipeline.block import map_block
 from geocrop_processes.pipeline.classify import classify
 from geocrop_processes.pipeline.plan import Request
@@ -150,12 +153,12 @@ def test_a_block_that_was_being_written_at_the_dismissal_leaves_no_file(
         step = take(context, "block")
         whole = map_block
 
-        def dismissed(*args: Any, of: str = job_id, first: Any = whole) -> None:
+        def dismissed(*args: Any, of: str = job_id, first: Any = whole, **options: Any) -> None:
             context.store.dismiss(of)
             if of == "b":
                 forget_leases(context)
                 drain(context)
-            first(*args)
+            first(*args, **options)
 
         monkeypatch.setattr(worker, "map_block", dismissed)
         assert not run_step(context, step)
@@ -163,6 +166,69 @@ def test_a_block_that_was_being_written_at_the_dismissal_leaves_no_file(
         drain(context)
         assert stored(context, job_id) == []
         assert context.store.get(job_id).status == "dismissed"
+
+
+@pytest.mark.parametrize("kind", ["plan", "block", "finish"])
+def test_the_running_step_of_a_dismissed_job_is_left_and_the_job_cleaned_at_once(
+    context: WorkerContext, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    submit(context, "a")
+    while (step := take(context)).kind != kind:
+        run_step(context, step)
+    context.store.lease_s = 0.3
+    name = {"plan": "plan", "block": "map_block", "finish": "finish"}[kind]
+    whole = getattr(worker, name)
+    left: list[str] = []
+
+    def dismissed(*args: Any, abandoned: Callable[[], bool], **options: Any) -> Any:
+        context.store.dismiss("a")
+        while not abandoned():
+            threading.Event().wait(0.01)
+        before = stored(context, "a")
+        try:
+            return whole(*args, abandoned=abandoned, **options)
+        except Abandoned:
+            left.append(kind)
+            assert stored(context, "a") == before
+            raise
+
+    monkeypatch.setattr(worker, name, dismissed)
+    assert not run_step(context, step)
+    assert left == [kind]
+    assert stored(context, "a") == []
+    assert context.store.due() == {"clean": 1}
+    assert context.store.get("a").status == "dismissed"
+
+
+def test_an_attempt_that_comes_late_changes_nothing_of_the_one_that_was_counted(
+    context: WorkerContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The late one could not read what the other could: its block is empty."""
+    submit(context, "whole")
+    drain(context)
+    submit(context, "a", fresh=True)
+    assert run_step(context, take(context, "plan"))
+    late = take(context, "block")
+    forget_leases(context)
+    counted = take(context, "block")
+    assert (counted.name, counted.attempt) == (late.name, 2)
+    assert run_step(context, counted)
+    computed = block_module.compute_block
+
+    def unreadable(*args: Any) -> Any:
+        result = computed(*args)
+        return replace(result, classes=result.classes * 0)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(block_module, "compute_block", unreadable)
+        assert not run_step(context, late)
+    drain(context)
+    checksums = []
+    for job_id in ("whole", "a"):
+        result = finished(context, job_id).result
+        assert result is not None
+        checksums.append(result["outputs"]["class-map"]["sha256"])
+    assert checksums[0] == checksums[1]
 
 
 def test_a_late_block_of_a_finished_job_leaves_no_checkpoint(context: WorkerContext) -> None:
@@ -174,7 +240,7 @@ def test_a_late_block_of_a_finished_job_leaves_no_checkpoint(context: WorkerCont
     drain(context)
     finished(context, "a")
     before = stored(context, "a")
-    context.storage.put(RESULTS, f"results/a/blocks/{late.name}.npz", b"late", "text/plain")
+    context.storage.put(RESULTS, f"results/a/blocks/{late.name}.1.npz", b"late", "text/plain")
     worker._sweep(context, "a")
     assert stored(context, "a") == before
 

@@ -1,0 +1,154 @@
+"""What follows from the report of a step: each function is part of one transaction.
+
+A report counts where its step is still held by who makes it, and where its job is open; any other changes
+nothing but that the step is given back.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from geocrop_processes.service.schema import clock, jobs, plans, steps
+from geocrop_processes.service.steps import (
+    BLOCK,
+    CLEAN,
+    CLOSED,
+    DONE,
+    DUE,
+    FINISH,
+    SUCCESSFUL,
+    Step,
+    add,
+    fail_job,
+    held,
+    is_open,
+)
+
+_BACKOFF_S = 60.0
+"""The longest wait before another attempt."""
+_PLANNED, _MAPPED = 10, 90
+"""Progress in percent when the plan is made, and when every block is done."""
+
+
+def planned(
+    connection: Connection, step: Step, plan: bytes, blocks: Sequence[str], digest: str
+) -> bool:
+    """The plan is made: its blocks are due."""
+    if not _end(connection, step):
+        return False
+    connection.execute(insert(plans).values(job_id=step.job_id, content=plan))
+    add(connection, step.job_id, BLOCK, blocks)
+    _note(
+        connection,
+        step.job_id,
+        f"{len(blocks)} blocks to map",
+        progress=_PLANNED,
+        digest=digest,
+        blocks=len(blocks),
+    )
+    return True
+
+
+def block_done(connection: Connection, step: Step) -> bool:
+    """A block is mapped; after the last one the job can be finished."""
+    if not _end(connection, step):
+        return False
+    row = connection.execute(
+        select(jobs.c.blocks, jobs.c.blocks_done).where(jobs.c.id == step.job_id).with_for_update()
+    ).one()
+    done = row.blocks_done + 1
+    _note(
+        connection,
+        step.job_id,
+        f"{done} of {row.blocks} blocks mapped",
+        blocks_done=done,
+        progress=_PLANNED + (_MAPPED - _PLANNED) * done // row.blocks,
+    )
+    if done == row.blocks:
+        add(connection, step.job_id, FINISH)
+    return True
+
+
+def finished(
+    connection: Connection, step: Step, result: dict[str, Any], digest: str | None = None
+) -> bool:
+    """The job is successful."""
+    if not _end(connection, step):
+        return False
+    now = clock(connection)
+    values: dict[str, Any] = {"digest": digest} if digest else {}
+    connection.execute(
+        update(jobs)
+        .where(jobs.c.id == step.job_id)
+        .values(
+            **values,
+            status=SUCCESSFUL,
+            progress=100,
+            message="done",
+            updated=now,
+            finished=now,
+            result=result,
+            product=result.get("job_id"),
+        )
+    )
+    return True
+
+
+def attempts_of_blocks(connection: Connection, job_id: str) -> dict[str, int]:
+    """Which attempt of each mapped block counts, by the block's name."""
+    rows = connection.execute(
+        select(steps.c.name, steps.c.attempt).where(
+            steps.c.job_id == job_id, steps.c.kind == BLOCK, steps.c.state == DONE
+        )
+    )
+    return {row.name: row.attempt for row in rows}
+
+
+def release(connection: Connection, step: Step) -> None:
+    """The holder gives the step back undone: it is due again where its job is open."""
+    state = DUE if step.kind == CLEAN or is_open(connection, step.job_id) else CLOSED
+    connection.execute(update(steps).where(*held(step)).values(state=state, at=clock(connection)))
+
+
+def cleaned(connection: Connection, step: Step) -> bool:
+    """Nothing is left of the closed job but its record."""
+    return connection.execute(update(steps).where(*held(step)).values(state=DONE)).rowcount == 1
+
+
+def failed(
+    connection: Connection, step: Step, error: dict[str, Any], *, retry: bool, attempts: int
+) -> bool:
+    """The step failed: it is due again after a while, or its job has failed."""
+    wanted = step.kind == CLEAN or is_open(connection, step.job_id)
+    if not wanted or not retry or (step.attempt >= attempts and step.kind != CLEAN):
+        counts = _end(connection, step)
+        if counts:
+            fail_job(connection, step.job_id, error)
+        return counts
+    wait = min(_BACKOFF_S, 2.0 ** (step.attempt - 1))
+    row = connection.execute(
+        update(steps).where(*held(step)).values(state=DUE, at=clock(connection) + wait)
+    )
+    if row.rowcount and step.kind != CLEAN:
+        _note(connection, step.job_id, f"will be tried again: {error['detail']}")
+    return row.rowcount == 1
+
+
+def _end(connection: Connection, step: Step) -> bool:
+    """The holder gives the step back; True where the report counts: held by it, and the job is open."""
+    # PostgreSQL: whoever closes the job waits for this report, or this report sees it closed
+    connection.execute(select(jobs.c.id).where(jobs.c.id == step.job_id).with_for_update())
+    counts = is_open(connection, step.job_id)
+    ended = connection.execute(
+        update(steps).where(*held(step)).values(state=DONE if counts else CLOSED)
+    )
+    return counts and ended.rowcount == 1
+
+
+def _note(connection: Connection, job_id: str, message: str, **values: Any) -> None:
+    connection.execute(
+        update(jobs)
+        .where(jobs.c.id == job_id)
+        .values(message=message, updated=clock(connection), **values)
+    )
