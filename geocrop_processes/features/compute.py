@@ -1,47 +1,31 @@
 """From a cube of observations to the 51 features: the only way there is, for training and prediction alike.
 
 A pixel's features depend on its own observations alone: not on its neighbours, on how many pixels are
-computed at once, or on the order of the observations, to the last bit.
+computed at once, on threads, or on the order of the observations, to the last bit. The work is done by
+compiled `kernels`; `plain` says the same without them, and tests hold the two together.
 """
 
 import datetime as dt
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import numpy.typing as npt
 
-from geocrop_processes.features.bands import BANDS, NO_DATA_DN, is_clear
-from geocrop_processes.features.harmonics import harmonics
-from geocrop_processes.features.indices import INDICES, Array, Bands
+from geocrop_processes.features.bands import BANDS
 from geocrop_processes.features.order import FEATURE_ORDER_V1
-from geocrop_processes.features.phenology import season
-from geocrop_processes.features.series import (
-    DEKADS,
-    MIN_DEKADS,
-    MONTHS,
-    Gaps,
-    dekad_medians,
-    dekads_of,
-    longest_gap,
-    smooth,
-)
+from geocrop_processes.features.series import DEKADS, dekads_of
 
-SLAB_PIXELS = 4096
-"""Pixels computed at once: few enough for a processor's cache (4 kB a pixel); changes no result."""
+SLAB_PIXELS = 1024
+"""Pixels that `compute` brings together at once; changes no result."""
+RUN_PIXELS = 16384
+"""Pixels of a block that a thread takes at once; changes no result."""
 
-_MONTHLY = ("ndvi", "ndre", "lswi")
-_HIGH_VALUES = ("evi", "gcvi", "psri", "bsi", "mndwi")
-_WINDOWS = {
-    "b04_w1": ("B04", 0),
-    "b11_w1": ("B11", 0),
-    "b08_w3": ("B08", 12),
-    "b11_w3": ("B11", 12),
-    "b04_w4": ("B04", 18),
-    "b11_w4": ("B11", 18),
-}
-"""Band and first dekad of the two months that a window's median is of."""
+_LAYERS = len(BANDS) + 1
 
 
 @dataclass(frozen=True)
@@ -72,34 +56,124 @@ def compute(
     Raises:
         ValueError: shapes or types do not fit, or a date lies outside the season.
     """
-    _check(dn, scl, dates)
-    dekads = dekads_of(dates)
-    shape = scl.shape[1:]
+    check(dn, scl, dates)
+    work, shape = _Work(dates), scl.shape[1:]
     pixels = math.prod(shape)
     dn, scl = dn.reshape(len(dates), len(BANDS), pixels), scl.reshape(len(dates), pixels)
-    values = np.empty((len(FEATURE_ORDER_V1), pixels), dtype=np.float32)
-    n_valid = np.empty(pixels, dtype=np.uint8)
-    max_gap_days = np.empty(pixels, dtype=np.uint16)
+    out = _empty(pixels)
     for start in range(0, pixels, SLAB_PIXELS):
-        slab = slice(start, start + SLAB_PIXELS)
-        medians, seen = _observe(dn[:, :, slab], scl[:, slab], dekads)
-        n_valid[slab] = seen.sum(axis=0)
-        max_gap_days[slab] = longest_gap(seen)
-        found = _features(_filled(medians, seen))
-        for row, name in enumerate(FEATURE_ORDER_V1):
-            # + 0.0 makes negative zeros positive: which of the two min and max give is not defined
-            values[row, slab] = found[name] + 0.0
-    values[:, n_valid < MIN_DEKADS] = np.nan
+        slab = slice(start, min(start + SLAB_PIXELS, pixels))
+        cube = np.empty((len(dates), _LAYERS, slab.stop - start), np.uint16)
+        cube[:, :-1], cube[:, -1] = dn[:, :, slab], scl[:, slab]
+        work.run(cube, np.arange(slab.stop - start), start, out)
     return Features(
-        values.reshape(len(FEATURE_ORDER_V1), *shape),
-        n_valid.reshape(shape),
-        max_gap_days.reshape(shape),
+        out.values.reshape(-1, *shape), out.n_valid.reshape(shape), out.max_gap_days.reshape(shape)
     )
 
 
-def _check(
-    dn: npt.NDArray[np.uint16], scl: npt.NDArray[np.uint8], dates: Sequence[dt.date]
-) -> None:
+def compute_block(
+    cube: npt.NDArray[np.uint16],
+    inside: npt.NDArray[np.bool_],
+    dates: Sequence[dt.date],
+    threads: int = 1,
+) -> Features:
+    """The 51 features of the pixels of a block that matter; the block is not copied.
+
+    Args:
+        cube: uint16 (time, 11, y, x), C-contiguous: ten bands as in `compute`, then SCL.
+        inside: which pixels matter (y, x); n of them.
+        dates: as in `compute`.
+        threads: how many share the work; the result is the same.
+
+    Returns:
+        The n pixels inside, row by row: values (51, n), n_valid (n,), max_gap_days (n,).
+
+    Raises:
+        ValueError: shapes, types or memory order do not fit, or a date lies outside the season.
+    """
+    _check_block(cube, inside, dates)
+    work, covered = _Work(dates), inside.reshape(-1)
+    flat = cube.reshape(len(dates), _LAYERS, covered.size)
+    starts = range(0, covered.size, RUN_PIXELS)
+    counts = [np.count_nonzero(covered[start : start + RUN_PIXELS]) for start in starts]
+    firsts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64).tolist()
+    out = _empty(firsts[-1])
+
+    def run(start: int, first: int) -> None:
+        pixels = np.flatnonzero(covered[start : start + RUN_PIXELS]) + start
+        work.run(flat, pixels, first, out)
+
+    if threads == 1:
+        for start, first in zip(starts, firsts, strict=False):
+            run(start, first)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(run, starts, firsts))
+    return out
+
+
+def warm_up(folder: Path | None = None) -> None:
+    """Compile, or load what was compiled before, so that the first block does not wait for it.
+
+    Args:
+        folder: where compiled code is kept from now on; it works only before anything is computed. If
+            None: `NUMBA_CACHE_DIR`, beside the package, or in the user's cache, as can be written.
+    """
+    if folder is not None:
+        import numba  # noqa: PLC0415 - as in `_kernels`
+
+        numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
+    compute_block(np.zeros((1, _LAYERS, 1, 1), np.uint16), np.ones((1, 1), np.bool_), [_ANY_DAY])
+
+
+_ANY_DAY = dt.date(2022, 9, 1)
+
+
+class _Work:
+    """What is to be done for each pixel of a season."""
+
+    def __init__(self, dates: Sequence[dt.date]) -> None:
+        self._kernels = _kernels()
+        dekads = np.array(dekads_of(dates), dtype=np.int64)
+        steps = np.argsort(dekads, kind="stable")
+        opens = np.searchsorted(dekads[steps], np.arange(DEKADS + 1)).astype(np.int64)
+        most = int(np.diff(opens).max(initial=1))
+        self._plan = self._kernels.Plan(steps.astype(np.int64), opens, most)
+
+    def run(
+        self,
+        cube: npt.NDArray[np.uint16],
+        pixels: npt.NDArray[np.int64],
+        first: int,
+        out: Features,
+    ) -> None:
+        """Write the features of some pixels of a cube (time, 11, pixel) to `out` from `first` on."""
+        target = self._kernels.Out(out.values, out.n_valid, out.max_gap_days)
+        self._kernels.features(cube, pixels, first, self._plan, target)
+
+
+def _kernels() -> ModuleType:
+    from geocrop_processes.features import (  # noqa: PLC0415 - numba takes long to import
+        kernels,
+    )
+
+    return kernels
+
+
+def _empty(pixels: int) -> Features:
+    return Features(
+        np.empty((len(FEATURE_ORDER_V1), pixels), np.float32),
+        np.empty(pixels, np.uint8),
+        np.empty(pixels, np.uint16),
+    )
+
+
+def check(dn: npt.NDArray[np.uint16], scl: npt.NDArray[np.uint8], dates: Sequence[dt.date]) -> None:
+    """Refuse what is no cube of observations.
+
+    Raises:
+        ValueError: shapes or types do not fit.
+    """
     if dn.dtype != np.uint16 or scl.dtype != np.uint8:
         raise ValueError(f"dn is {dn.dtype} and scl {scl.dtype}; they must be uint16 and uint8.")
     expected = (len(dates), len(BANDS), *scl.shape[1:])
@@ -110,42 +184,17 @@ def _check(
         )
 
 
-def _observe(
-    dn: npt.NDArray[np.uint16], scl: npt.NDArray[np.uint8], dekads: Sequence[int]
-) -> tuple[Array, npt.NDArray[np.bool_]]:
-    valid = is_clear(scl) & (dn != NO_DATA_DN).all(axis=1)
-    return dekad_medians(dn, valid, dekads)
-
-
-def _filled(medians: Array, seen: npt.NDArray[np.bool_]) -> Bands:
-    gaps = Gaps.of(seen)
-    return {band: gaps.fill(values) for band, values in zip(BANDS, medians, strict=True)}
-
-
-def _features(bands: Bands) -> dict[str, Array]:
-    """All features by name, each (N,), of gap-filled reflectance (27, N) per band."""
-    series = {name: smooth(index.of(bands)) for name, index in INDICES.items()}
-    found = {}
-    for name in _MONTHLY:
-        for number, month in enumerate(MONTHS):
-            found[f"{name}_{month}"] = _middle(*series[name][3 * number : 3 * number + 3])
-    metrics = {**season(series["ndvi"]), **harmonics(series["ndvi"])}
-    found |= {f"ndvi_{name}": values for name, values in metrics.items()}
-    found |= {f"{name}_p90": _percentile_90(series[name]) for name in _HIGH_VALUES}
-    found["ndti_p50"] = np.sort(series["ndti"], axis=0)[DEKADS // 2]
-    for name, (band, first) in _WINDOWS.items():
-        ordered = np.sort(bands[band][first : first + 6], axis=0)
-        found[name] = (ordered[2] + ordered[3]) * 0.5
-    return found
-
-
-def _middle(a: Array, b: Array, c: Array) -> Array:
-    """The median of three."""
-    return np.maximum(np.minimum(a, b), np.minimum(np.maximum(a, b), c))
-
-
-def _percentile_90(series: Array) -> Array:
-    """The 90th percentile of 27 steps: 0.9 * 26 = 23.4, two fifths of the way from the 24th to the 25th."""
-    ordered = np.sort(series, axis=0)
-    value: Array = ordered[23] + 0.4 * (ordered[24] - ordered[23])
-    return value
+def _check_block(
+    cube: npt.NDArray[np.uint16], inside: npt.NDArray[np.bool_], dates: Sequence[dt.date]
+) -> None:
+    if cube.dtype != np.uint16 or inside.dtype != np.bool_:
+        raise ValueError(
+            f"cube is {cube.dtype} and inside {inside.dtype}; they must be uint16 and bool."
+        )
+    if inside.ndim != 2 or cube.shape != (len(dates), _LAYERS, *inside.shape):
+        raise ValueError(
+            f"cube {cube.shape} and inside {inside.shape} do not fit {len(dates)} dates: "
+            f"they must be (time, {_LAYERS}, y, x) and (y, x)."
+        )
+    if not cube.flags.c_contiguous:
+        raise ValueError("The cube is not C-contiguous, and a block is not copied.")
