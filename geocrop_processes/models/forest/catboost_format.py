@@ -15,7 +15,13 @@ import catboost
 import numpy as np
 import numpy.typing as npt
 
-from geocrop_processes.models.forest.trees import Oblivious, Tests, Unsupported, above
+from geocrop_processes.models.forest.trees import (
+    Oblivious,
+    Questions,
+    Unsupported,
+    above,
+    check_shape,
+)
 
 
 def read(content: bytes) -> Oblivious:
@@ -73,9 +79,10 @@ def _trees(model: dict[str, Any]) -> Oblivious:
     if asked.size and not 0 <= asked.min() <= asked.max() < len(features):
         raise Unsupported("it names a feature that there is not")
     scale, bias = model["scale_and_bias"]
+    check_shape(len(bias), len(features))
     return Oblivious(
         rules=np.zeros(len(features), np.int32),
-        tests=Tests(
+        questions=Questions(
             flat[asked],
             above(np.array([s["border"] for s in splits], np.float64)),
             nan_right[asked],

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from geocrop_processes.models.forest.trees import Rule, Tests
+from geocrop_processes.models.forest.trees import Questions, Rule
 
 FIRST_MASK = 2
 """Operand 0 is the mask of no row, 1 that of every row; the columns' masks begin here."""
@@ -27,7 +27,7 @@ class Columns:
     others: npt.NDArray[np.int32]
     """The operands whose masks are repeated with missing values in the other direction."""
     operands: npt.NDArray[np.int64]
-    """(tests,) the mask of each test."""
+    """(questions,) the mask of each question."""
 
     @property
     def first_other(self) -> int:
@@ -40,13 +40,13 @@ class Columns:
         return self.first_other + len(self.others)
 
     @classmethod
-    def of(cls, tests: Tests, rules: npt.NDArray[np.int32]) -> "Columns":
-        """Those that some tests need."""
-        keys, masks = np.unique(_keys(tests), return_inverse=True)
+    def of(cls, questions: Questions, rules: npt.NDArray[np.int32]) -> "Columns":
+        """Those that some questions need."""
+        keys, masks = np.unique(_keys(questions), return_inverse=True)
         features, first, counts = np.unique(keys >> 32, return_index=True, return_counts=True)
         column = np.repeat(np.arange(len(features)), counts)
         never = (rules & Rule.NAN_IS_ZERO) != 0
-        is_right = tests.missing_right & ~never[tests.feature]
+        is_right = questions.missing_right & ~never[questions.feature]
         needs = np.zeros((2, len(keys)), np.bool_)
         needs[is_right.astype(np.int64), masks] = True
         rightly = np.bincount(column, needs[1], len(features)) > np.bincount(
@@ -70,12 +70,12 @@ class Columns:
         return cls(table, thresholds, (FIRST_MASK + repeated).astype(np.int32), operands)
 
 
-def _keys(tests: Tests) -> npt.NDArray[np.int64]:
+def _keys(questions: Questions) -> npt.NDArray[np.int64]:
     """Numbers that sort as the pairs of feature and threshold do, NaN last; -0.0 is 0.0."""
-    bits = (tests.threshold + np.float32(0)).view(np.int32).astype(np.int64)
-    bits = np.where(np.isnan(tests.threshold), 0x7FC00000, bits)
+    bits = (questions.threshold + np.float32(0)).view(np.int32).astype(np.int64)
+    bits = np.where(np.isnan(questions.threshold), 0x7FC00000, bits)
     ordered = np.where(bits < 0, -(bits & 0x7FFFFFFF), bits)
-    return (tests.feature.astype(np.int64) << 32) + ordered + 0x80000000
+    return (questions.feature.astype(np.int64) << 32) + ordered + 0x80000000
 
 
 def _values(keys: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:

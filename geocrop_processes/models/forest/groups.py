@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from geocrop_processes.models.forest.columns import Columns
 from geocrop_processes.models.forest.programs import Programs, Walk
-from geocrop_processes.models.forest.trees import Leaves, Oblivious, Tests, Trees, Unsupported
+from geocrop_processes.models.forest.trees import Leaves, Oblivious, Questions, Trees, Unsupported
 
 _OPERANDS = 65536
 """What 16 bits can name."""
@@ -69,12 +69,13 @@ class Group:
     def _columns_are_sound(self) -> bool:
         feature, start, count, bits, operand, begin, end, _ = self.columns.T.astype(np.int64)
         ends = np.concatenate(([2], operand + count))
+        size = 1 << np.clip(bits, 1, 16)
         return bool(
             self.columns.dtype == np.int32
             and self.columns.shape[1:] == (8,)
             and ((feature >= 0) & (feature < self.features)).all()
-            and ((bits >= 1) & (bits <= 16) & (count >= 2 ** (bits - 1)) & (count < 2**bits)).all()
-            and ((start >= 0) & (start + 2**bits <= len(self.thresholds))).all()
+            and ((bits >= 1) & (bits <= 16) & (2 * count >= size) & (count < size)).all()
+            and ((start >= 0) & (start + size <= len(self.thresholds))).all()
             and (operand == ends[:-1]).all()
             and ((begin >= 0) & (begin <= end) & (end <= len(self.others))).all()
             and ends[-1] == self.first_other
@@ -85,23 +86,31 @@ class Group:
     def _trees_are_sound(self) -> bool:
         begin, end, bit, width, leaf, adds_to = self.trees.T
         by_row = adds_to == _BY_ROW
-        size = 2**width * np.where(by_row, (self.classes + 7) // 8 * 8, 1)
-        owner = np.repeat(np.arange(len(begin)), end - begin)
-        number = (
-            np.arange(len(self.steps)) - begin[owner] if len(owner) == len(self.steps) else None
-        )
+        size = (1 << np.clip(width, 0, 16)) * np.where(by_row, (self.classes + 7) // 8 * 8, 1)
         return bool(
-            self.operands <= _OPERANDS
+            (begin == np.concatenate(([0], end[:-1]))).all()
+            and (begin <= end).all()
+            and end[-1] == len(self.steps)
             and (by_row.all() or (~by_row).all())
             and (~by_row.any() or self.leaves.dtype == np.float64)
             and ((adds_to >= _BY_ROW) & (adds_to < self.classes)).all()
-            and ((bit >= 0) & (width >= 0) & (width <= 16) & (bit + width <= len(self.bits))).all()
+            and ((width >= 0) & (width <= 16)).all()
+            and ((bit >= 0) & (bit + width <= len(self.bits))).all()
             and ((leaf >= 0) & (leaf + size <= len(self.leaves))).all()
-            and (begin == np.concatenate(([0], end[:-1]))).all()
-            and number is not None
+            and self._operands_are_sound()
+        )
+
+    def _operands_are_sound(self) -> bool:
+        """A step may name masks and the steps before it; a bit whatever its tree has."""
+        begin, end, bit, width = self.trees.T[:4]
+        number = np.arange(len(self.steps)) - np.repeat(begin, end - begin)
+        of = np.repeat(np.arange(len(bit)), width)
+        place = np.arange(len(of)) - np.repeat(np.cumsum(width) - width, width)
+        return bool(
+            self.operands <= _OPERANDS
             and (self.steps[:, 0] < self.first_step).all()
             and (self.steps[:, 1:].max(axis=1, initial=0) < self.first_step + number).all()
-            and (self.bits < self.first_step + np.repeat(end - begin, width)).all()
+            and (self.bits[bit[of] + place] < self.first_step + (end - begin)[of]).all()
         )
 
 
@@ -133,9 +142,12 @@ def _tree_group(trees: Trees, chosen: slice) -> Group | None:
     walk = Walk.through(trees, chosen)
     nodes = np.concatenate([level for level, _ in walk.levels] or [np.zeros(0, np.int64)])
     inner = nodes[trees.left[nodes] >= 0]
-    tests = trees.tests
+    questions = trees.questions
     columns = Columns.of(
-        Tests(tests.feature[inner], tests.threshold[inner], tests.missing_right[inner]), trees.rules
+        Questions(
+            questions.feature[inner], questions.threshold[inner], questions.missing_right[inner]
+        ),
+        trees.rules,
     )
     if columns.end > _OPERANDS:
         return None
@@ -165,9 +177,10 @@ def _row_group(forest: Oblivious, chosen: slice) -> Group | None:
     depth = forest.depth[chosen]
     levels = np.concatenate(([0], np.cumsum(forest.depth)))[[chosen.start, chosen.stop]]
     rows = np.concatenate(([0], np.cumsum(2**forest.depth)))[[chosen.start, chosen.stop]]
-    of, tests = slice(*levels), forest.tests
+    of, questions = slice(*levels), forest.questions
     columns = Columns.of(
-        Tests(tests.feature[of], tests.threshold[of], tests.missing_right[of]), forest.rules
+        Questions(questions.feature[of], questions.threshold[of], questions.missing_right[of]),
+        forest.rules,
     )
     if columns.end > _OPERANDS:
         return None

@@ -12,7 +12,14 @@ import re
 import numpy as np
 import numpy.typing as npt
 
-from geocrop_processes.models.forest.trees import Rule, Tests, Trees, Unsupported, above
+from geocrop_processes.models.forest.trees import (
+    Questions,
+    Rule,
+    Trees,
+    Unsupported,
+    above,
+    check_shape,
+)
 
 _CATEGORICAL, _DEFAULT_LEFT = 1, 2
 _MISSING = np.array([Rule.NAN_IS_ZERO, Rule.ZERO_IS_MISSING, Rule.NONE, -1], np.int32)
@@ -43,6 +50,7 @@ def _trees(text: str) -> Trees:
         raise Unsupported("it has trees without leaves")
     inner = leaves - 1
     features = int(header["max_feature_idx"]) + 1
+    check_shape(classes, features)
     decision = _joined(found, "decision_type", np.int64)
     threshold = _joined(found, "threshold", np.float64)
     split = _joined(found, "split_feature", np.int64)
@@ -56,7 +64,7 @@ def _trees(text: str) -> Trees:
         raise Unsupported("it has thresholds that are no numbers")
     left, right = (_nodes(child, leaves) for child in children)
     blank = np.zeros(len(value), np.int64)
-    tests = Tests(
+    questions = Questions(
         np.concatenate([split, blank]),
         np.concatenate([above(threshold), blank.astype(np.float32)]),
         np.concatenate([(decision & _DEFAULT_LEFT) == 0, blank.astype(np.bool_)]),
@@ -64,7 +72,7 @@ def _trees(text: str) -> Trees:
     first, first_leaf = np.cumsum(inner) - inner, np.cumsum(leaves) - leaves
     return Trees(
         rules=_rules(split, decision, features),
-        tests=tests,
+        questions=questions,
         left=np.concatenate([left, blank - 1]),
         right=np.concatenate([right, blank - 1]),
         value=np.concatenate([np.zeros(len(split)), value]),
@@ -98,7 +106,7 @@ def _entries(block: str) -> dict[str, str]:
 def _joined[T: np.generic](
     trees: list[dict[str, str]], name: str, dtype: type[T]
 ) -> npt.NDArray[T]:
-    """An array of all trees, one after the other; a tree of a single leaf has no tests."""
+    """An array of all trees, one after the other; a tree of a single leaf has no questions."""
     words = " ".join(tree.get(name, "") for tree in trees).split()
     return np.array(words, np.float64 if dtype is np.float64 else np.int64).astype(dtype)
 

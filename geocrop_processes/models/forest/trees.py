@@ -9,6 +9,9 @@ import numpy.typing as npt
 Leaves = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 """Values of leaves, in the precision in which the library sums them."""
 
+_CLASSES = 255
+"""What a byte can name beside no data."""
+_FEATURES = 65535
 _LARGEST = 1e30
 """A leaf beyond it could make sums infinite."""
 
@@ -29,19 +32,19 @@ class Rule(IntFlag):
     ZERO_IS_MISSING = 4
     """Zero is missing, as NaN is."""
     MISSING_IS_RIGHT = 8
-    """Most tests of the feature send what is missing to the right: not a library's rule, a column's."""
+    """Most questions of the feature send what is missing to the right: not a library's rule, a column's."""
 
 
 @dataclass(frozen=True)
-class Tests:
+class Questions:
     """Questions at nodes: does the value go right, that is, is it at least the threshold?"""
 
     feature: npt.NDArray[np.int64]
-    """(tests,) which feature."""
+    """(questions,) which feature."""
     threshold: npt.NDArray[np.float32]
-    """(tests,) NaN where no value goes right."""
+    """(questions,) NaN where no value goes right."""
     missing_right: npt.NDArray[np.bool_]
-    """(tests,) whether a missing value goes right."""
+    """(questions,) whether a missing value goes right."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class Trees:
 
     rules: npt.NDArray[np.int32]
     """(features,) `Rule` of each feature."""
-    tests: Tests
+    questions: Questions
     """Of each node; at leaves they say nothing."""
     left: npt.NDArray[np.int64]
     """Node of the left child; -1 at leaves."""
@@ -69,12 +72,14 @@ class Trees:
     """(classes,) where the sums begin."""
 
     def __post_init__(self) -> None:
+        if not len(self.roots):
+            raise Unsupported("it has no trees")
         nodes = len(self.left)
         inner = self.left >= 0
         for children in (self.left[inner], self.right[inner]):
             _within(children, nodes, "a node that there is not")
         _within(self.roots, nodes, "a root that there is not")
-        _within(self.tests.feature[inner], len(self.rules), "a feature that there is not")
+        _within(self.questions.feature[inner], len(self.rules), "a feature that there is not")
         _within(self.adds_to, len(self.base), "a class that there is not")
         check_values(self.value[~inner])
         check_values(self.base)
@@ -86,7 +91,7 @@ class Oblivious:
 
     rules: npt.NDArray[np.int32]
     """(features,) `Rule` of each feature."""
-    tests: Tests
+    questions: Questions
     """Of all levels of all trees, one after the other; the first of a tree is the index's lowest bit."""
     depth: npt.NDArray[np.int64]
     """(trees,) levels."""
@@ -98,9 +103,14 @@ class Oblivious:
     """(classes,) what is added then."""
 
     def __post_init__(self) -> None:
-        _within(self.tests.feature, len(self.rules), "a feature that there is not")
+        if not len(self.depth):
+            raise Unsupported("it has no trees")
+        _within(self.questions.feature, len(self.rules), "a feature that there is not")
         _within(self.depth, 17, "more than 16 levels")
-        if len(self.tests.feature) != self.depth.sum() or len(self.values) != (2**self.depth).sum():
+        if (
+            len(self.questions.feature) != self.depth.sum()
+            or len(self.values) != (2**self.depth).sum()
+        ):
             raise Unsupported("its trees have other numbers of levels and leaves than they say")
         if self.values.shape[1:] != self.bias.shape:
             raise Unsupported("its leaves have another number of classes than its bias")
@@ -111,6 +121,16 @@ class Oblivious:
 def _within(numbers: npt.NDArray[np.int64], count: int, what: str) -> None:
     if numbers.size and (numbers.min() < 0 or numbers.max() >= count):
         raise Unsupported(f"it names {what}")
+
+
+def check_shape(classes: int, features: int) -> None:
+    """Numbers that a map can have; others are those of a broken file.
+
+    Raises:
+        Unsupported: there are too many classes or features, or none.
+    """
+    if not (2 <= classes <= _CLASSES and 1 <= features <= _FEATURES):
+        raise Unsupported(f"it has {classes} classes and {features} features")
 
 
 def check_values(values: npt.NDArray[np.floating]) -> None:

@@ -8,18 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from geocrop_processes.errors import UnusableModel
-from geocrop_processes.models.forest import catboost_format, lightgbm_format, xgboost_format
-from geocrop_processes.models.forest.groups import Group, groups_of
 from geocrop_processes.models.forest.kernels import Kernel, kernels
-from geocrop_processes.models.forest.trees import Leaves, Oblivious, Trees, Unsupported
+from geocrop_processes.models.forest.scores import Scores, read
+from geocrop_processes.models.forest.trees import Unsupported
 from geocrop_processes.models.members import MEMBERS, REFUSALS, Features, Member, Probabilities
-
-READERS: Mapping[str, Callable[[bytes], Trees | Oblivious]] = {
-    "xgboost": xgboost_format.read,
-    "lightgbm": lightgbm_format.read,
-    "catboost": catboost_format.read,
-}
-"""How each kind of member is read."""
 
 Mean = Callable[[Features, int, int], Probabilities]
 """Mean probabilities (classes, rows) of some columns of features: all of them, the first, how many."""
@@ -36,44 +28,6 @@ class Decisions:
     """(n,) the column of the highest probability; the lowest where two tie."""
     sure: npt.NDArray[np.uint8]
     """(3, n) top probability, margin and entropy as `confidence.to_bytes` stores them."""
-
-
-@dataclass(frozen=True)
-class Scores:
-    """A member, ready for a kernel."""
-
-    groups: tuple[Group, ...]
-    base: Leaves
-    """(classes,) where sums begin."""
-    scale: float = 1.0
-    """What sums are multiplied by."""
-    bias: npt.NDArray[np.float64] | None = None
-    """(classes,) what is added then; None is nothing."""
-
-    @classmethod
-    def of(cls, member: Member) -> "Scores":
-        """Raises: Unsupported: the member's forest is left to its library."""
-        if member.name not in READERS:
-            raise Unsupported(f"nothing reads {member.name}")
-        forest = READERS[member.name](member.to_bytes())
-        if isinstance(forest, Trees):
-            return cls(groups_of(forest), forest.base)
-        return cls(groups_of(forest), np.zeros(len(forest.bias)), forest.scale, forest.bias)
-
-    def margins(
-        self, kernel: Kernel, features: Features, start: int, rows: int
-    ) -> npt.NDArray[np.float64]:
-        """What the softmax is taken of, float64 (classes, rows)."""
-        sums: Leaves = np.empty((len(self.base), rows), self.base.dtype)
-        sums[:] = self.base[:, None]
-        for group in self.groups:
-            kernel.score(group, features, start, sums)
-        margins = sums.astype(np.float64, copy=False)
-        if self.scale != 1.0:
-            margins *= self.scale
-        if self.bias is not None and self.bias.any():
-            margins += self.bias[:, None]
-        return margins
 
 
 @dataclass(frozen=True)
@@ -180,7 +134,7 @@ class _Sliced:
         for name in MEMBERS:
             if name in members:
                 try:
-                    found.append(Scores.of(members[name]))
+                    found.append(read(members[name], kernel))
                 except Unsupported as error:
                     raise Unsupported(f"{name}: {error}") from error
         shapes = {(g.classes, g.features) for member in found for g in member.groups}

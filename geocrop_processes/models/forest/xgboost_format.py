@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from geocrop_processes.models.forest import ubjson
-from geocrop_processes.models.forest.trees import Tests, Trees, Unsupported
+from geocrop_processes.models.forest.trees import Questions, Trees, Unsupported, check_shape
 
 
 def read(content: bytes) -> Trees:
@@ -44,6 +44,9 @@ def _check(learner: dict[str, Any]) -> None:
 def _trees(learner: dict[str, Any]) -> Trees:
     parameters, model = learner["learner_model_param"], learner["gradient_booster"]["model"]
     classes, found = int(parameters["num_class"]), model["trees"]
+    check_shape(classes, int(parameters["num_feature"]))
+    if len(model.get("weight_drop", ())):
+        raise Unsupported("its trees have weights, as those with dropout do")
     if any(int(tree["tree_param"]["size_leaf_vector"]) > 1 for tree in found):
         raise Unsupported("its leaves are vectors")
     if any(len(tree["categories"]) for tree in found):
@@ -59,7 +62,7 @@ def _trees(learner: dict[str, Any]) -> Trees:
     condition = _joined(found, "split_conditions", np.float32)
     if np.isnan(condition).any():
         raise Unsupported("it has thresholds that are no numbers")
-    tests = Tests(
+    questions = Questions(
         _joined(found, "split_indices", np.int64),
         condition,
         _joined(found, "default_left", np.int64) == 0,
@@ -69,7 +72,7 @@ def _trees(learner: dict[str, Any]) -> Trees:
     adds_to = np.array(model["tree_info"], np.int64)
     if len(adds_to) != len(found) or not len(left) == len(right) == len(condition) == counts.sum():
         raise Unsupported("its arrays have different lengths")
-    return Trees(rules, tests, left, right, condition, first, adds_to, base)
+    return Trees(rules, questions, left, right, condition, first, adds_to, base)
 
 
 def _joined[T: np.generic](
