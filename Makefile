@@ -44,7 +44,7 @@ requirements: ## lock the versions of all dependencies, with hashes (needs uv)
 		--extra dev pyproject.toml --output-file requirements.txt
 
 clean: ## remove everything that was made here
-	@rm -rf $(VENV) .geocrop build dist *.egg-info
+	@rm -rf $(VENV) .geocrop build dist *.egg-info geocrop_processes/models/*.so
 
 $(READY): requirements.txt pyproject.toml
 	@python3 -c 'import sys; sys.exit(sys.version_info[:2] < (3, 12) and "GeoCrop needs Python 3.12 or newer; python3 is " + sys.version.split()[0])'

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from geocrop_processes.errors import UnusableModel
+from geocrop_processes.models.forest.votes import Votes
 from geocrop_processes.models.members import (
     MEMBERS,
     REFUSALS,
@@ -67,8 +69,15 @@ class Ensemble:
         }
         return cls(tuple(int(c) for c in classes), members)
 
+    @cached_property
+    def votes(self) -> Votes:
+        """The fast way to what `predict_proba` says, for columns of features; made when first asked for."""
+        return Votes.of(self.members, len(self.codes), self.predict_proba)
+
     def predict_proba(self, features: Features) -> Probabilities:
         """The mean of the members' probabilities, float64 (n, classes), summed in the order of `MEMBERS`.
+
+        This is what the libraries say themselves: the measure of `votes`, which maps are made with.
 
         Raises:
             UnusableModel: a member answers with another number of classes than the ensemble has.

@@ -1,0 +1,135 @@
+"""The kernels there are: in C, if it could be compiled here, and its twin in numba."""
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from geocrop_processes.models.forest import twin
+from geocrop_processes.models.forest.groups import Group
+from geocrop_processes.models.forest.trees import Leaves
+
+try:
+    from geocrop_processes.models import _forest  # type: ignore[attr-defined, unused-ignore]
+except ImportError:  # it was installed without a compiler
+    _forest = None
+
+Floats = npt.NDArray[np.float64]
+Bytes = npt.NDArray[np.uint8]
+
+
+class Kernel(Protocol):
+    """What evaluates groups; all kernels give the same bits. Any number of threads may use one."""
+
+    @property
+    def name(self) -> str:
+        """As it stands in products."""
+        ...
+
+    def score(
+        self, group: Group, features: npt.NDArray[np.float32], start: int, margins: Leaves
+    ) -> None:
+        """Add the leaves of a group.
+
+        Args:
+            group: its leaves have the margins' type.
+            features: float32 (features, n), C-contiguous.
+            start: the column of the first row.
+            margins: (classes, rows), changed; C-contiguous.
+        """
+        ...
+
+    def vote(self, margins: Floats, total: Floats) -> None:
+        """Add the softmax of margins to a total, both float64 (classes, rows); the margins are used up."""
+        ...
+
+    def decide(self, mean: Floats, best: Bytes, sure: Bytes) -> None:
+        """Write the class (rows,) and top, margin and entropy (3, rows) of probabilities (classes, rows)."""
+        ...
+
+
+class Compiled:
+    """The kernel in C, at one level of instructions."""
+
+    def __init__(self, level: int, name: str) -> None:
+        self._level = level
+        self.name = name
+
+    def score(
+        self, group: Group, features: npt.NDArray[np.float32], start: int, margins: Leaves
+    ) -> None:
+        """See `Kernel.score`."""
+        check(group, features, start, margins)
+        _forest.score(
+            self._level,
+            *(group.columns, group.thresholds, group.others, group.trees, group.steps, group.bits),
+            *(group.leaves, group.first_other, group.first_step, group.operands, group.classes),
+            group.leaves.dtype == np.float64,
+            *(features, group.features, start, margins),
+        )
+
+    def vote(self, margins: Floats, total: Floats) -> None:
+        """See `Kernel.vote`."""
+        _forest.vote(self._level, margins, total, len(margins))
+
+    def decide(self, mean: Floats, best: Bytes, sure: Bytes) -> None:
+        """See `Kernel.decide`."""
+        _forest.decide(self._level, mean, len(mean), float(np.log(len(mean))), best, sure)
+
+
+class Twin:
+    """The kernel in numba."""
+
+    name = "numba"
+
+    def score(
+        self, group: Group, features: npt.NDArray[np.float32], start: int, margins: Leaves
+    ) -> None:
+        """See `Kernel.score`."""
+        check(group, features, start, margins)
+        twin.score(
+            (group.columns, group.thresholds, group.others, group.trees, group.steps, group.bits),
+            group.leaves,
+            (group.first_other, group.first_step, group.operands),
+            features,
+            start,
+            margins,
+        )
+
+    def vote(self, margins: Floats, total: Floats) -> None:
+        """See `Kernel.vote`."""
+        twin.vote(margins, total)
+
+    def decide(self, mean: Floats, best: Bytes, sure: Bytes) -> None:
+        """See `Kernel.decide`."""
+        twin.decide(mean, float(np.log(len(mean))), best, sure)
+
+
+def check(group: Group, features: npt.NDArray[np.float32], start: int, margins: Leaves) -> None:
+    """Arrays that a kernel may trust.
+
+    Raises:
+        ValueError: their shapes or types do not fit the group.
+    """
+    fit = (
+        features.dtype == np.float32
+        and features.ndim == margins.ndim == 2
+        and len(features) == group.features
+        and len(margins) == group.classes
+        and margins.dtype == group.leaves.dtype
+        and 0 <= start <= features.shape[1] - margins.shape[1]
+        and features.flags.c_contiguous
+        and margins.flags.c_contiguous
+    )
+    if not fit:
+        raise ValueError(
+            f"Features {features.shape} of {features.dtype} and margins {margins.shape} of"
+            f" {margins.dtype} do not fit {group.features} features and {group.classes} classes."
+        )
+
+
+def kernels() -> tuple[Kernel, ...]:
+    """Those that work on this machine, the fastest first."""
+    levels = [] if _forest is None else _forest.levels()
+    compiled = [Compiled(level, name) for level, name in enumerate(levels)]
+    return (*reversed(compiled), Twin())
