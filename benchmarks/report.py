@@ -94,7 +94,7 @@ def _bars(axes: Axes, figures: Sequence[Figure]) -> None:
     places = range(len(figures))[::-1]
     axes.barh(places, [f.ratio for f in figures], color="#397d49", height=0.6)
     for place, f in zip(places, figures, strict=True):
-        axes.plot([f.goal, f.goal], [place - 0.4, place + 0.4], color="#c4281b", linewidth=2)
+        axes.plot([f.goal or 0.0] * 2, [place - 0.4, place + 0.4], color="#c4281b", linewidth=2)
         axes.annotate(f" {f.ratio:.3g}x", (f.ratio, place), va="center", fontsize=8)
     axes.set_yticks(places, [f.name for f in figures], fontsize=8)
     axes.set_xscale("log")

@@ -99,8 +99,15 @@ def classify(  # noqa: PLR0913 - each is an argument of the command line
     chosen = settings.open_registry(storage).load(model or settings.map.model)
     address = catalog or settings.catalog.url
     request = Request(
-        aoi, season, address, settings.map.block_px, settings.map.min_acquisitions, mask
+        aoi,
+        season,
+        address,
+        settings.map.block_px,
+        settings.map.min_acquisitions,
+        mask,
+        settings.cache.features,
     )
+    settings.warm_up()
     with bar(quiet=as_json) as progress, _served(settings, address, progress) as url:
         product = make_map(
             uuid4().hex,

@@ -215,6 +215,7 @@ def _simulated(settings: Settings, **service: object) -> Settings:
 def _prepare(settings: Settings) -> None:
     storage = settings.open_storage()
     registry = settings.open_registry(storage)
+    settings.warm_up()
     with bar(quiet=not err.is_terminal) as progress:
         prepare(settings.data, storage, registry, progress, settings.catalog.collection)
 

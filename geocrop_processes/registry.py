@@ -255,6 +255,8 @@ def _open(files: Mapping[str, bytes], version: str, reference: str) -> Registere
         members[kind] = MEMBERS[kind].from_bytes(files[name])
     ensemble = Ensemble(card.legend.codes, members)
     ensemble.check(len(card.features))
+    # the votes are made now, and not by the first block
+    _ = ensemble.votes
     return RegisteredModel(card, version, checksums, ensemble)
 
 

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from geocrop_processes.domain.aoi import Region
 from geocrop_processes.errors import InvalidSetting
+from geocrop_processes.features.compute import warm_up
 from geocrop_processes.imagery.access import Access
 from geocrop_processes.imagery.catalog import Catalog
 from geocrop_processes.registry import Registry
@@ -103,6 +104,21 @@ class MapSettings(_Section):
     )
 
 
+class CacheSettings(_Section):
+    """What is kept to be quick the next time."""
+
+    features: bool = Field(
+        default=False,
+        description="Whether the features of each block are kept in the object store (`features/` in the bucket "
+        "of datasets, 200 bytes a pixel): a map of the same place and season by another model then reads nothing.",
+    )
+    kernels: Path | None = Field(
+        None,
+        description="Where compiled kernels are kept; `cache/kernels` in the data folder by default. They are of "
+        "one kind of processor.",
+    )
+
+
 class ServiceSettings(_Section):
     """How the service is run."""
 
@@ -161,6 +177,7 @@ class Settings(BaseSettings):
     registry: RegistrySettings = RegistrySettings()
     region: RegionSettings = RegionSettings()
     map: MapSettings = MapSettings()
+    cache: CacheSettings = CacheSettings()
     service: ServiceSettings = ServiceSettings()
 
     @classmethod
@@ -208,6 +225,10 @@ class Settings(BaseSettings):
     def access(self) -> Access:
         """How scenes' files are opened."""
         return Access(**self.imagery.model_dump())
+
+    def warm_up(self) -> None:
+        """Compile the kernels of the features, or load those that are kept, before work is taken."""
+        warm_up(self.cache.kernels or self.data.absolute() / "cache" / "kernels")
 
     def service_region(self) -> Region:
         """The region as a domain value."""

@@ -1,8 +1,7 @@
-"""One block of a map: read, compute features, vote, store the result as a checkpoint."""
+"""One block of a map: look at its pixels, vote, store the result as a checkpoint."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import astuple, dataclass, field, replace
-from datetime import date
 from io import BytesIO
 
 import numpy as np
@@ -10,19 +9,18 @@ import numpy.typing as npt
 
 from geocrop_processes.domain.grid import Block
 from geocrop_processes.domain.legend import NO_DATA
-from geocrop_processes.features.compute import compute
+from geocrop_processes.features.compute import Features
+from geocrop_processes.features.series import MIN_DEKADS
 from geocrop_processes.imagery.access import Access
-from geocrop_processes.imagery.cube import read_cube
 from geocrop_processes.imagery.scene import LeftOut
 from geocrop_processes.models import confidence
 from geocrop_processes.models.ensemble import Ensemble
 from geocrop_processes.pipeline.abandon import Asked, leave, never
-from geocrop_processes.pipeline.plan import Plan, check_enough
+from geocrop_processes.pipeline.plan import Plan
+from geocrop_processes.pipeline.view import view
 from geocrop_processes.publish.comparison import Comparison
 from geocrop_processes.storage import RESULTS, Storage
 
-_ROWS = 64
-"""Rows of pixels whose features are computed at once: a block's cube is never copied as a whole."""
 _MAX_DAYS = 254
 """The longest gap that a byte can tell; 255 is no data."""
 
@@ -39,6 +37,8 @@ class BlockResult:
     """Keys of the scenes that gave clear pixels here."""
     left_out: tuple[LeftOut, ...]
     """Scenes that could not be read here."""
+    engine: str = ""
+    """What evaluated the forests, and why it was no faster one; empty where nothing was to be decided."""
     compared: Comparison = field(default_factory=Comparison)
     """Against the baseline, where there is one."""
 
@@ -52,6 +52,7 @@ class BlockResult:
             confidence=self.confidence,
             used=np.array(self.used, str),
             left_out=scenes,
+            engine=np.array(self.engine, str),
             compared=np.array(astuple(self.compared), np.int64),
             allow_pickle=False,
         )
@@ -64,7 +65,8 @@ class BlockResult:
             scenes = tuple(LeftOut(str(key), str(reason)) for key, reason in arrays["left_out"])
             used = tuple(str(key) for key in arrays["used"])
             compared = Comparison(*(int(n) for n in arrays["compared"]))
-            return cls(arrays["classes"], arrays["confidence"], used, scenes, compared)
+            engine = str(arrays["engine"])
+            return cls(arrays["classes"], arrays["confidence"], used, scenes, engine, compared)
 
 
 def map_block(  # noqa: PLR0913 - what is mapped, from what, and which attempt it is
@@ -93,7 +95,7 @@ def map_block(  # noqa: PLR0913 - what is mapped, from what, and which attempt i
         TooFewScenes: so many scenes cannot be read that too few acquisitions are left.
         StorageUnavailable: the checkpoint cannot be stored, or the baseline not be read.
     """
-    result = compute_block(planned, block, ensemble, access, abandoned)
+    result = compute_block(planned, block, ensemble, storage, access, abandoned)
     if planned.check is not None:
         grid = planned.grid.window(block)
         classes, compared = planned.check.apply(result.classes, grid, storage)
@@ -105,44 +107,39 @@ def map_block(  # noqa: PLR0913 - what is mapped, from what, and which attempt i
 
 
 def compute_block(
-    planned: Plan, block: Block, ensemble: Ensemble, access: Access, abandoned: Asked = never
+    planned: Plan,
+    block: Block,
+    ensemble: Ensemble,
+    storage: Storage,
+    access: Access,
+    abandoned: Asked = never,
 ) -> BlockResult:
-    """Read, compute features, vote."""
+    """Look at the block, vote."""
     grid = planned.grid.window(block)
     inside = grid.inside(planned.request.aoi)
     classes = np.full(grid.shape, NO_DATA, np.uint8)
     layers = np.full((5, *grid.shape), confidence.NO_DATA, np.uint8)
     if not inside.any():
         return BlockResult(classes, layers, (), ())
-    observed = planned.acquisitions
     leave(abandoned)
-    read = read_cube(observed, grid, inside, access)
-    unreadable = {scene.key for scene in read.left_out}
-    readable = [a for a in observed if not unreadable.issuperset(s.key for s in a.scenes)]
-    check_enough(len(readable), planned.request.min_acquisitions, read.left_out)
-    days = [a.day for a in observed]
-    for top in range(0, grid.height, _ROWS):
-        leave(abandoned)
-        rows = slice(top, top + _ROWS)
-        mask = inside[rows]
-        if mask.any():
-            voted = _vote(read.cube.values[:, :, rows][:, :, mask], days, ensemble)
-            classes[rows][mask] = voted[0]
-            layers[:, rows][:, mask] = voted[1:]
-    return BlockResult(classes, layers, read.used, read.left_out)
+    seen = view(planned, block, inside, storage, access)
+    leave(abandoned)
+    voted = _vote(seen.features, ensemble)
+    classes[inside] = voted[0]
+    layers[:, inside] = voted[1:]
+    votes = ensemble.votes
+    engine = f"{votes.engine}: {votes.reason}" if votes.reason else votes.engine
+    return BlockResult(classes, layers, seen.used, seen.left_out, engine)
 
 
-def _vote(
-    pixels: npt.NDArray[np.uint16], days: Sequence[date], ensemble: Ensemble
-) -> npt.NDArray[np.uint8]:
-    """Class, top, margin, entropy, n_valid and max_gap_days, uint8 (6, n), of pixels (time, band, n)."""
-    features = compute(pixels[:, :-1], pixels[:, -1].astype(np.uint8), days)
-    seen = np.isfinite(features.values).all(axis=0)
-    probabilities = ensemble.predict_proba(np.ascontiguousarray(features.values[:, seen].T))
-    voted = np.full((6, len(seen)), confidence.NO_DATA, np.uint8)
+def _vote(features: Features, ensemble: Ensemble) -> npt.NDArray[np.uint8]:
+    """Class, top, margin, entropy, n_valid and max_gap_days, uint8 (6, n), of n pixels."""
+    known = features.n_valid >= MIN_DEKADS
+    voted = np.full((6, known.size), confidence.NO_DATA, np.uint8)
     voted[0] = NO_DATA
-    voted[0, seen] = ensemble.decide(probabilities)
-    voted[1:4, seen] = confidence.to_bytes(confidence.confidence(probabilities))
+    decided = ensemble.votes.decide(features.values[:, known])
+    voted[0, known] = np.asarray(ensemble.codes, np.uint8)[decided.best]
+    voted[1:4, known] = decided.sure
     voted[4] = features.n_valid
     voted[5] = np.minimum(features.max_gap_days, _MAX_DAYS)
     return voted

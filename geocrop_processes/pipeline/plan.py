@@ -45,6 +45,9 @@ class Request:
     mask: str = NO_MASK
     """`cropland` takes off crops where the season's land-cover baseline shows none; `none` keeps them."""
 
+    keep_features: bool = False
+    """Whether the features of its blocks are kept, for maps of the same place by other models; changes no byte."""
+
     def __post_init__(self) -> None:
         if self.mask not in MASKS:
             raise ValueError(f"The mask must be one of {', '.join(MASKS)}, not {self.mask!r}.")

@@ -158,12 +158,14 @@ def _record(planned: Plan, model: RegisteredModel, results: _Results) -> MapReco
     tally = Tally()
     compared = Comparison()
     used: set[str] = set()
+    engines: set[str] = set()
     unreadable: dict[str, list[str]] = {}
     for block, result in results():
         inside = planned.grid.window(block).inside(planned.request.aoi)
         tally += Tally.of_block(result.classes, result.confidence, inside)
         compared += result.compared
         used.update(result.used)
+        engines.update({result.engine} - {""})
         for scene in result.left_out:
             unreadable.setdefault(scene.key, []).append(scene.reason)
     blocks = len(planned.blocks)
@@ -197,6 +199,7 @@ def _record(planned: Plan, model: RegisteredModel, results: _Results) -> MapReco
         tally=tally,
         baseline=_use(planned.check, compared),
         complete=not unreadable,
+        engines=tuple(sorted(engines)),
     )
 
 

@@ -96,6 +96,8 @@ class MapRecord:
 
     complete: bool = True
     """Whether every scene could be read; another try may give other pixels where one could not."""
+    engines: tuple[str, ...] = ()
+    """What evaluated the forests; a library's own predict with the reason why nothing faster did."""
 
     @property
     def masked(self) -> bool:

@@ -139,6 +139,7 @@ def _provenance(record: MapRecord) -> dict[str, Any]:
             "end": season.end.isoformat(),
         },
         "geocrop:model": {"name": record.card.name, "version": record.model_version},
+        "geocrop:engines": list(record.engines),
         "geocrop:feature_fingerprint": record.card.fingerprint,
         "geocrop:features": list(record.card.features),
         "geocrop:catalog": record.catalog_url,

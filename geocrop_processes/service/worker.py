@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any
 
 from celery import Celery  # type: ignore[import-untyped]
+from celery.signals import worker_init  # type: ignore[import-untyped]
 
 from geocrop_processes.domain.aoi import Aoi
 from geocrop_processes.domain.season import Season
@@ -108,6 +109,7 @@ def _request(settings: Settings, job: Job) -> Request:
         settings.map.block_px,
         settings.map.min_acquisitions,
         inputs.get("mask", "none"),
+        keep_features=settings.cache.features,
     )
 
 
@@ -263,6 +265,11 @@ def create_worker(settings: Settings) -> Celery:
     def do_republish() -> None:
         republish(app, context_of(os.getpid()).store)
 
+    def warm_up(**_signal: object) -> None:
+        settings.warm_up()
+
+    # in the parent, before it forks and takes work: what is compiled is inherited
+    worker_init.connect(warm_up, weak=False)
     app.task(do_work, name=WORK)
     app.task(do_republish, name=REPUBLISH)
     return app

@@ -8,7 +8,6 @@ import pytest
 
 from geocrop_processes.errors import Abandoned
 from geocrop_processes.imagery.access import Access
-from geocrop_processes.pipeline import block as block_module
 from geocrop_processes.pipeline.block import map_block
 from geocrop_processes.pipeline.plan import Find, Plan, Request, plan
 from geocrop_processes.pipeline.product import finish
@@ -64,14 +63,9 @@ def test_a_plan_is_left_whenever_it_is_not_wanted_any_more(
             made(Patience(questions))
 
 
-def test_a_block_is_left_between_its_strips_and_before_it_is_stored(
-    planned: Plan,
-    model: RegisteredModel,
-    access: Access,
-    storage: Storage,
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_block_is_left_before_each_part_of_its_work_and_before_it_is_stored(
+    planned: Plan, model: RegisteredModel, access: Access, storage: Storage
 ) -> None:
-    monkeypatch.setattr(block_module, "_ROWS", 8)
     block = planned.blocks[0]
     questions = 0
     while True:
@@ -84,8 +78,8 @@ def test_a_block_is_left_between_its_strips_and_before_it_is_stored(
         else:
             break
     assert questions == patience.asked
-    # before the scenes are read, before each strip, before the result is stored
-    assert questions == 1 + -(-block.height // 8) + 1
+    # before the scenes are read, before the vote, before the result is stored
+    assert questions == 3
     assert storage.list(RESULTS, "results/job/") == [f"results/job/blocks/{block.name}.1.npz"]
 
 

@@ -292,6 +292,12 @@ def test_an_unknown_mask_is_no_request(request_of: RequestOf) -> None:
 
 def test_a_checkpoint_keeps_the_comparison() -> None:
     result = BlockResult(
-        np.zeros((2, 2), np.uint8), np.zeros((5, 2, 2), np.uint8), (), (), Comparison(1, 2, 3, 4)
+        np.zeros((2, 2), np.uint8),
+        np.zeros((5, 2, 2), np.uint8),
+        (),
+        (),
+        "library: it is so",
+        Comparison(1, 2, 3, 4),
     )
-    assert BlockResult.from_bytes(result.to_bytes()).compared == Comparison(1, 2, 3, 4)
+    again = BlockResult.from_bytes(result.to_bytes())
+    assert (again.compared, again.engine) == (result.compared, result.engine)

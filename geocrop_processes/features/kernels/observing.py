@@ -64,7 +64,8 @@ def _look(cube: Cube, step: int, at: Places, clear: int, shown: Digital) -> int:
 def _load(cube: Cube, step: int, at: Places, raw: Digital, place: int, shown: Digital) -> None:
     """The bands of one time step; what lacks one is no longer shown."""
     first = at[0]
-    near = at[TILE - 1] - first == TILE - 1
+    # the last tile repeats its last pixel, and such a one is no run of neighbours
+    near = at[TILE - 1] - first == TILE - 1 and at[TILE - 2] < at[TILE - 1]
     for k in range(cube.shape[1] - 1):
         band = _B07 if k == 0 else k - (k <= _B07)
         used = 0 if k == 0 else k - 1
