@@ -9,11 +9,11 @@ import numpy.typing as npt
 from geocrop_processes.errors import UnusableModel
 from geocrop_processes.models.members import (
     MEMBERS,
+    REFUSALS,
     ROUNDS,
     Features,
     Member,
     Probabilities,
-    refusals,
 )
 
 
@@ -97,7 +97,7 @@ class Ensemble:
         """
         try:
             self.predict_proba(np.zeros((3, features), np.float32))
-        except refusals() as error:
+        except REFUSALS as error:
             reason = " ".join(str(error).split())[:200].rstrip(".")
             raise UnusableModel(f"A member does not take {features} features: {reason}.") from error
 

@@ -2,28 +2,22 @@
 
 Each is held in its library's own booster and stored in its library's own format (`ubj`, `txt`, `cbm`).
 Those formats are data: reading one runs no code, which a pickle would.
-
-The libraries are imported when they are first needed: they take seconds, and of all processes only those that
-train or vote need them.
 """
 
-import importlib
 import re
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import ClassVar, Self
 
+import catboost
+import lightgbm
 import numpy as np
 import numpy.typing as npt
+import xgboost
 
 from geocrop_processes.errors import UnusableModel
-
-if TYPE_CHECKING:
-    import catboost
-    import lightgbm
-    import xgboost
 
 Features = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.integer]
@@ -47,11 +41,6 @@ class Member(ABC):
     """The library's name, as it stands in cards and products."""
     suffix: ClassVar[str]
     """The suffix of its native format."""
-
-    @classmethod
-    def library(cls) -> Any:
-        """The library's module, which is called as the member is."""
-        return importlib.import_module(cls.name)
 
     @classmethod
     @abstractmethod
@@ -95,7 +84,7 @@ class XGBoost(Member):
     name = "xgboost"
     suffix = "ubj"
 
-    def __init__(self, booster: "xgboost.Booster") -> None:
+    def __init__(self, booster: xgboost.Booster) -> None:
         booster.set_param({"nthread": 1})
         self._booster = booster
 
@@ -116,8 +105,7 @@ class XGBoost(Member):
             "seed": seed,
             "nthread": threads,
         }
-        library = cls.library()
-        return cls(library.train(parameters, library.DMatrix(features, label=labels), rounds))
+        return cls(xgboost.train(parameters, xgboost.DMatrix(features, label=labels), rounds))
 
     def predict_proba(self, features: Features) -> Probabilities:
         """See `Member.predict_proba`."""
@@ -130,12 +118,11 @@ class XGBoost(Member):
     @classmethod
     def from_bytes(cls, content: bytes) -> Self:
         """See `Member.from_bytes`."""
-        library = cls.library()
-        booster = library.Booster()
+        booster = xgboost.Booster()
         try:
             # the library ends the whole process on an empty buffer
             booster.load_model(bytearray(content or b" "))
-        except (library.core.XGBoostError, ValueError) as error:
+        except (xgboost.core.XGBoostError, ValueError) as error:
             raise UnusableModel("The XGBoost member cannot be read as ubj.") from error
         return cls(booster)
 
@@ -146,7 +133,7 @@ class LightGBM(Member):
     name = "lightgbm"
     suffix = "txt"
 
-    def __init__(self, booster: "lightgbm.Booster") -> None:
+    def __init__(self, booster: lightgbm.Booster) -> None:
         self._booster = booster
 
     @classmethod
@@ -169,8 +156,7 @@ class LightGBM(Member):
             "num_threads": threads,
             "verbosity": -1,
         }
-        library = cls.library()
-        return cls(library.train(parameters, library.Dataset(features, label=labels), rounds))
+        return cls(lightgbm.train(parameters, lightgbm.Dataset(features, label=labels), rounds))
 
     def predict_proba(self, features: Features) -> Probabilities:
         """See `Member.predict_proba`."""
@@ -183,13 +169,12 @@ class LightGBM(Member):
     @classmethod
     def from_bytes(cls, content: bytes) -> Self:
         """See `Member.from_bytes`."""
-        library = cls.library()
         try:
             text = content.decode()
             if not _WHOLE_LIGHTGBM.fullmatch(text):
                 raise ValueError("the text does not begin and end as the format does")  # noqa: TRY301
-            return cls(library.Booster(model_str=text))
-        except (library.basic.LightGBMError, ValueError) as error:
+            return cls(lightgbm.Booster(model_str=text))
+        except (lightgbm.basic.LightGBMError, ValueError) as error:
             raise UnusableModel("The LightGBM member cannot be read as its text format.") from error
 
 
@@ -199,7 +184,7 @@ class CatBoost(Member):
     name = "catboost"
     suffix = "cbm"
 
-    def __init__(self, classifier: "catboost.CatBoostClassifier") -> None:
+    def __init__(self, classifier: catboost.CatBoostClassifier) -> None:
         self._classifier = classifier
 
     @classmethod
@@ -207,7 +192,7 @@ class CatBoost(Member):
         cls, features: Features, labels: Labels, *, seed: int, threads: int, rounds: int = ROUNDS
     ) -> Self:
         """See `Member.train`."""
-        classifier = cls.library().CatBoostClassifier(
+        classifier = catboost.CatBoostClassifier(
             loss_function="MultiClass",
             iterations=2 * rounds,
             depth=DEPTH,
@@ -241,11 +226,10 @@ class CatBoost(Member):
     @classmethod
     def from_bytes(cls, content: bytes) -> Self:
         """See `Member.from_bytes`."""
-        library = cls.library()
-        classifier = library.CatBoostClassifier()
+        classifier = catboost.CatBoostClassifier()
         try:
             classifier.load_model(blob=content)
-        except (library.CatBoostError, ValueError) as error:
+        except (catboost.CatBoostError, ValueError) as error:
             raise UnusableModel("The CatBoost member cannot be read as cbm.") from error
         return cls(classifier)
 
@@ -254,16 +238,15 @@ MEMBERS: Mapping[str, type[Member]] = {m.name: m for m in (XGBoost, LightGBM, Ca
 """Every kind of member, in the order of their votes."""
 
 
-def refusals() -> tuple[type[Exception], ...]:
-    """What the libraries raise over rows that a forest cannot take."""
-    return (
-        XGBoost.library().core.XGBoostError,
-        LightGBM.library().basic.LightGBMError,
-        CatBoost.library().CatBoostError,
-        ValueError,
-    )
+REFUSALS = (
+    xgboost.core.XGBoostError,
+    lightgbm.basic.LightGBMError,
+    catboost.CatBoostError,
+    ValueError,
+)
+"""What the libraries raise over rows that a forest cannot take."""
 
 
 def library_versions() -> dict[str, str]:
     """The versions of the members' libraries that are at work, by name."""
-    return {name: str(member.library().__version__) for name, member in MEMBERS.items()}
+    return {m.__name__: str(m.__version__) for m in (xgboost, lightgbm, catboost)}

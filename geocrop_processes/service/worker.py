@@ -24,7 +24,6 @@ from geocrop_processes.errors import (
     InvalidSetting,
     Unavailable,
 )
-from geocrop_processes.models.members import MEMBERS
 from geocrop_processes.pipeline.block import discard_results, map_block
 from geocrop_processes.pipeline.plan import Plan, Request, plan
 from geocrop_processes.pipeline.product import ITEM, finish
@@ -234,9 +233,6 @@ def create_worker(settings: Settings) -> Celery:
     """
     if settings.service.broker is None:
         raise InvalidSetting("A worker needs a queue: GEOCROP_SERVICE__BROKER names none.")
-    for member in MEMBERS.values():
-        # once, before the fork: each process would import it anew for its first block
-        member.library()
     app = create_queue(settings)
 
     @cache
