@@ -9,14 +9,20 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
+from typing import Any
 
+import httpx
 import psutil
 import pytest
 
+from geocrop_processes.errors import JobFailed
 from geocrop_processes.service.client import Client
 from geocrop_processes.settings import Settings
 from geocrop_processes.simulation.demonstration import ARCHIVE, prepare
@@ -104,14 +110,26 @@ class Deployment:
                 continue
         return found
 
+    def rows(self, query: str, *values: str) -> list[dict[str, Any]]:
+        """What the job store answers when it is asked behind the service's back."""
+        with closing(sqlite3.connect(self.folder / "jobs.db", timeout=30)) as database:
+            database.row_factory = sqlite3.Row
+            return [dict(row) for row in database.execute(query, values)]
+
     def blocks(self, job_id: str) -> dict[str, tuple[str, int]]:
         """State and attempt of a job's blocks."""
-        with closing(sqlite3.connect(self.folder / "jobs.db", timeout=30)) as database:
-            rows = database.execute(
-                "select name, state, attempt from steps where job_id = ? and kind = 'block'",
-                (job_id,),
-            ).fetchall()
-        return {name: (state, attempt) for name, state, attempt in rows}
+        query = "select name, state, attempt from steps where job_id = ? and kind = 'block'"
+        return {row["name"]: (row["state"], row["attempt"]) for row in self.rows(query, job_id)}
+
+    def files(self) -> list[str]:
+        """Everything that lies among the results, on the disk itself."""
+        folder = self.folder / "storage" / "geocrop-results"
+        return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+
+    def unfinished(self, job_id: str = "") -> bool:
+        """Whether a step, of one job or of any, is due or held."""
+        query = "select id from steps where state in ('due', 'leased') and job_id like ?"
+        return bool(self.rows(query, job_id or "%"))
 
     def done(self, job_id: str) -> set[str]:
         return {name for name, (state, _) in self.blocks(job_id).items() if state == "done"}
@@ -256,3 +274,206 @@ def test_the_demo_goes_through_the_service_and_leaves_nothing(
     assert all(Path(path).is_file() for path in made["paths"].values())
     assert made["agreement"] >= 0.75
     assert deployment.processes() == []
+
+
+def test_a_job_that_is_dismissed_in_the_middle_does_nothing_more_and_leaves_no_file(
+    deployment: Deployment,
+) -> None:
+    with Client(deployment.serve()) as client:
+        job_id = deployment.start_job(client)
+        assert any(job_id in name for name in deployment.files())
+        assert client.dismiss(job_id)["status"] == "dismissed"
+        done = deployment.done(job_id)
+        assert len(done) < len(deployment.blocks(job_id))
+        assert until(lambda: not deployment.unfinished(job_id), 60)
+        assert deployment.files() == []
+        blocks = deployment.blocks(job_id)
+        # another job goes through the same workers: they would have done the blocks before it
+        assert ended_echo(client, "afterwards")
+        assert deployment.blocks(job_id) == blocks
+        assert deployment.done(job_id) == done
+        assert deployment.files() == []
+        assert client.job(job_id)["status"] == "dismissed"
+        with pytest.raises(JobFailed, match="was dismissed"):
+            client.results(job_id)
+    deployment.stop(signal.SIGTERM)
+
+
+def ended_echo(client: Client, message: str) -> bool:
+    """Whether an echo of the message ends well."""
+    job_id = client.submit({"message": message}, "echo")
+    *_, status = client.watch(job_id)
+    return bool(status["status"] == "successful" and client.results(job_id)["message"] == message)
+
+
+SMALL = (30.2, -17.36, 300)
+THREADS, REQUESTS = 64, 1000
+REFUSED: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("crop-classification", {"aoi": [-17.36, 30.2, 300], "year": 2022}),
+    ("crop-classification", {"aoi": list(SMALL), "year": "2022"}),
+    ("crop-classification", {"aoi": list(SMALL), "year": 2022, "colour": "red"}),
+    ("crop-classification", {"aoi": list(SMALL), "year": 2022, "model": "nobody@1"}),
+    ("echo", {"message": ["no", "text"]}),
+    ("echo", {}),
+)
+LISTS = (
+    "limit=10",
+    "limit=1000",
+    "status=running,accepted",
+    "processID=echo&limit=3&offset=7",
+    "datetime=2022-09-01T00:00:00Z/..",
+    "minDuration=0&maxDuration=5",
+)
+MIX = {
+    "echo": 260,
+    "map": 60,
+    "list": 160,
+    "status": 210,
+    "dismiss": 130,
+    "results": 100,
+    "bad": 80,
+}
+
+
+@dataclass
+class Storm:
+    """Clients that all ask at once, and what they were told."""
+
+    url: str
+    http: httpx.Client
+    chance: Random = field(
+        default_factory=lambda: Random(22)  # noqa: S311 - the same storm each time
+    )
+    echoes: dict[str, str] = field(default_factory=dict)
+    """What each echo was given, by job."""
+    maps: list[str] = field(default_factory=list)
+    dismissed: set[str] = field(default_factory=set)
+    answers: Counter[tuple[str, int]] = field(default_factory=Counter)
+
+    def blow(self) -> None:
+        kinds = [kind for kind, count in MIX.items() for _ in range(count)]
+        assert len(kinds) == REQUESTS
+        self.chance.shuffle(kinds)
+        with ThreadPoolExecutor(THREADS) as pool:
+            for kind, code in zip(kinds, pool.map(self.ask, kinds), strict=True):
+                self.answers[kind, code] += 1
+
+    def ask(self, kind: str) -> int:
+        """The status code of a request of a kind."""
+        match kind:
+            case "echo" | "map":
+                return self.submit(kind)
+            case "list":
+                return self.get(f"/jobs?{self.chance.choice(LISTS)}").status_code
+            case "status":
+                return self.get(f"/jobs/{self.any_job()}").status_code
+            case "results":
+                return self.get(f"/jobs/{self.any_job()}/results").status_code
+            case "dismiss":
+                return self.dismiss(self.any_job())
+            case _:
+                return self.execute(*self.chance.choice(REFUSED)).status_code
+
+    def submit(self, kind: str) -> int:
+        message = f"{self.chance.getrandbits(64)}"
+        answer = (
+            self.execute("echo", {"message": message})
+            if kind == "echo"
+            else self.execute("crop-classification", {"aoi": list(SMALL), "year": 2022})
+        )
+        if answer.status_code == 201:
+            job_id = answer.json()["jobID"]
+            if kind == "echo":
+                self.echoes[job_id] = message
+            else:
+                self.maps.append(job_id)
+        return answer.status_code
+
+    def dismiss(self, job_id: str) -> int:
+        answer = self.http.delete(f"{self.url}/jobs/{job_id}")
+        if answer.status_code == 200:
+            assert answer.json()["status"] == "dismissed"
+            self.dismissed.add(job_id)
+        return answer.status_code
+
+    def execute(self, process: str, inputs: dict[str, Any]) -> httpx.Response:
+        address = f"{self.url}/processes/{process}/execution"
+        prefer = {"Prefer": "respond-async"}
+        return self.http.post(address, json={"inputs": inputs}, headers=prefer)
+
+    def get(self, path: str) -> httpx.Response:
+        return self.http.get(self.url + path)
+
+    def any_job(self) -> str:
+        return self.chance.choice([*list(self.echoes), *list(self.maps), "nobody"])
+
+    def listed(self) -> list[dict[str, Any]]:
+        """Every job, page by page."""
+        jobs, url = [], f"{self.url}/jobs?limit=37"
+        while url:
+            page = self.http.get(url).json()
+            assert page["numberReturned"] == len(page["jobs"])
+            jobs += page["jobs"]
+            url = next((link["href"] for link in page["links"] if link["rel"] == "next"), "")
+        assert page["numberMatched"] == len(jobs)
+        return jobs
+
+
+def test_a_storm_of_requests_gives_no_error_and_leaves_the_store_consistent(
+    deployment: Deployment,
+) -> None:
+    limits = httpx.Limits(max_connections=THREADS)
+    with httpx.Client(timeout=120, limits=limits, trust_env=False) as http:
+        storm = Storm(deployment.serve(), http)
+        storm.blow()
+        expected_codes = {
+            *(("echo", 201), ("map", 201), ("list", 200), ("bad", 400)),
+            *(("status", 200), ("status", 404), ("dismiss", 200), ("dismiss", 404)),
+            # done; not ready, or nobody's; dismissed
+            *(("results", 200), ("results", 404), ("results", 410)),
+        }
+        assert set(storm.answers) <= expected_codes, storm.answers
+        assert {kind for kind, _ in storm.answers} == set(MIX)
+        assert (len(storm.echoes), len(storm.maps)) == (MIX["echo"], MIX["map"])
+        # what nobody has ended yet would take the two workers minutes
+        assert {storm.dismiss(job_id) for job_id in storm.maps} == {200}
+        assert until(lambda: not deployment.unfinished(), 300)
+        check_store(deployment, storm)
+        check_lists(deployment, storm)
+    assert deployment.files() == []
+    deployment.stop(signal.SIGTERM)
+
+
+def check_store(deployment: Deployment, storm: Storm) -> None:
+    """Every accepted job is there with its steps, ended as it was asked to, and nothing else is."""
+    jobs = {row["id"]: row for row in deployment.rows("select * from jobs")}
+    assert set(jobs) == {*storm.echoes, *storm.maps}
+    steps = deployment.rows("select * from steps order by id")
+    of_job = {job_id: [s for s in steps if s["job_id"] == job_id] for job_id in jobs}
+    assert sum(map(len, of_job.values())) == len(steps)
+    assert {s["state"] for s in steps} <= {"done", "closed"}
+    for job_id, job in jobs.items():
+        first = "run" if job_id in storm.echoes else "plan"
+        assert [s["kind"] for s in of_job[job_id]].count(first) == 1
+        assert job["created"] <= job["finished"] <= job["updated"]
+        assert job["started"] is None or job["created"] <= job["started"] <= job["finished"]
+        if job_id in storm.dismissed:
+            assert (job["status"], job["result"], job["error"]) == ("dismissed", None, None)
+        else:
+            assert (job["status"], job["progress"]) == ("successful", 100)
+            outputs = json.loads(job["result"])["outputs"]
+            assert outputs["message"] == storm.echoes[job_id]
+    assert storm.dismissed & set(storm.echoes) != set(storm.echoes)
+    assert deployment.rows("pragma foreign_key_check") == []
+    assert deployment.rows("pragma integrity_check") == [{"integrity_check": "ok"}]
+
+
+def check_lists(deployment: Deployment, storm: Storm) -> None:
+    """What the service lists is what the store holds, the newest first."""
+    stored = deployment.rows("select id, status from jobs order by number desc")
+    listed = storm.listed()
+    assert [(j["jobID"], j["status"]) for j in listed] == [(r["id"], r["status"]) for r in stored]
+    for status, count in Counter(row["status"] for row in stored).items():
+        assert storm.get(f"/jobs?status={status}").json()["numberMatched"] == count
+    for job_id in {*storm.echoes, *storm.maps}:
+        assert storm.get(f"/jobs/{job_id}").status_code == 200

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -127,8 +127,41 @@ def test_the_tasks_claim_and_republish(
     app.close()
 
 
+CELERY = ("-m", "celery")
+CRASHING = (
+    "-c",
+    """
+import os, signal, sys
+from pathlib import Path
+from celery.__main__ import main
+from geocrop_processes.service import worker
+run_step, republish = worker.run_step, worker.republish
+reported = []
+
+def noted(context, step):
+    counted = run_step(context, step)
+    reported[:] = [step.kind]
+    return counted
+
+def crash_once(app, store):
+    mark = Path(os.environ["CRASHES"], *reported)
+    reported.clear()
+    if mark.exists():
+        return republish(app, store)
+    mark.touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+worker.run_step, worker.republish = noted, crash_once
+main()
+""",
+)
+"""A worker that is killed after its first report of each kind of step, before it tells of what has become due."""
+
+
 @contextmanager
-def celery(settings: Settings, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def celery(
+    settings: Settings, log: Path, program: Sequence[str] = CELERY
+) -> Iterator[subprocess.Popen[bytes]]:
     """A real worker with its beat, in a process group of its own."""
     environment = {**os.environ}
     for _, name, _ in variables():
@@ -137,7 +170,7 @@ def celery(settings: Settings, log: Path) -> Iterator[subprocess.Popen[bytes]]:
             value = getattr(value, part)
         if value is not None:
             environment[name] = str(value)
-    command = [sys.executable, "-m", "celery", "-A", "geocrop_processes.service.celery_app"]
+    command = [sys.executable, *program, "-A", "geocrop_processes.service.celery_app"]
     options = ["worker", "--beat", "--scheduler", "celery.beat:Scheduler", "--concurrency", "1"]
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -207,4 +240,56 @@ def test_a_killed_worker_comes_back_and_computes_no_finished_block_again(
     assert any("/blocks/" in key for key in first)
     assert not any("/blocks/" in key for key in storage.list(RESULTS, "results/a/"))
     assert json.loads(storage.get(RESULTS, "results/a/item.json"))["id"] == "a"
+    store.close()
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_between_the_report_and_the_message_loses_no_step_of_any_kind(
+    settings: Settings,
+    model: RegisteredModel,
+    broker: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    crashes, log = tmp_path / "crashes", tmp_path / "celery.log"
+    crashes.mkdir()
+    monkeypatch.setenv("CRASHES", str(crashes))
+    served = with_broker(settings, broker, lease_s=30, republish_s=0.3)
+    storage = served.open_storage()
+    saved = served.open_registry(storage).save(model.ensemble, model.card)
+    inputs = {**MAP, "model": saved.reference, "fresh": True}
+    store = JobStore.of(served)
+    with celery(served, log, CRASHING) as process:
+        # nobody is told of them: whoever accepted them has crashed as well
+        store.add("dropped", "crop-classification", inputs, {})
+        eventually(lambda: store.get("dropped").progress >= 10 or process.poll() is not None)
+        store.dismiss("dropped")
+        store.add("map", "crop-classification", inputs, {})
+        store.add("echo", "echo", {"message": "mangwanani"}, {})
+
+        def open_steps() -> bool:
+            with store._database.read() as connection:
+                query = select(steps.c.id).where(steps.c.state.in_(("due", "leased")))
+                return connection.execute(query).first() is not None
+
+        eventually(lambda: not open_steps() or process.poll() is not None)
+    said = log.read_text()
+    assert {path.name for path in crashes.iterdir()} == {"plan", "block", "finish", "run", "clean"}
+    statuses = {name: store.get(name).status for name in ("dropped", "map", "echo")}
+    assert statuses == {"dropped": "dismissed", "map": "successful", "echo": "successful"}, said
+    with store._database.read() as connection:
+        attempts = select(steps.c.attempt).where(steps.c.state == "done").distinct()
+        assert connection.execute(attempts).scalars().all() == [1]
+    assert storage.list(RESULTS, "results/dropped/") == []
+    at_once = classify(
+        "b",
+        Request(Aoi(30.2, -17.36, 300), Season(2022), served.catalog.url, 512, 6),
+        saved,
+        find=served.open_catalog(served.catalog.url).find,
+        storage=storage,
+        access=served.access(),
+    )
+    result = store.get("map").result
+    assert result is not None
+    assert result["outputs"]["class-map"]["sha256"] == at_once.checksums["class-map"]
     store.close()
