@@ -2,7 +2,7 @@
 
 Classes are fields of some tens of pixels with scattered errors, in a circle; the probabilities of eight classes go
 with them and differ a little from pixel to pixel, as those of ensembles do. Both lie on disk as plain tiled
-GeoTIFFs. Ours reads them in blocks of 512 x 512 and writes each block on; rio-cogeo is given the files. Both
+GeoTIFFs for rio-cogeo, and as one array file per block of 512 x 512, as the pipeline stores them, for ours. Both
 compress by Deflate with two threads, and reduce classes by mode and probabilities by average.
 
 rio-cogeo is met twice: with our levels of compression and our bands apart, and with its `deflate` profile as it
@@ -17,7 +17,6 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import rasterio
-from rasterio.windows import Window
 from scipy.ndimage import uniform_filter
 
 from benchmarks.measure import Cost, Figure, apart, median
@@ -44,12 +43,12 @@ def ours(folder: Path, target: Path) -> None:
     write_class_map(
         target / "classes.tif",
         GRID,
-        ((block, pixels[0]) for block, pixels in _blocks(folder / "classes.tif")),
+        ((block, pixels[0]) for block, pixels in _blocks(folder / "classes")),
         LEGEND,
         {},
         threads=THREADS,
     )
-    probabilities = _blocks(folder / "probabilities.tif")
+    probabilities = _blocks(folder / "probabilities")
     write_probabilities(
         target / "probabilities.tif", GRID, probabilities, LEGEND, {}, threads=THREADS
     )
@@ -85,13 +84,9 @@ def _translate(
         )
 
 
-def _blocks(path: Path) -> Iterator[tuple[Block, Bytes]]:
-    with rasterio.open(path) as source:
-        for block in GRID.blocks(BLOCK):
-            yield (
-                block,
-                source.read(window=Window(block.col, block.row, block.width, block.height)),
-            )
+def _blocks(folder: Path) -> Iterator[tuple[Block, Bytes]]:
+    for block in GRID.blocks(BLOCK):
+        yield block, np.load(folder / f"{block.name}.npy")
 
 
 def _classes() -> Bytes:
@@ -134,7 +129,7 @@ def _probabilities(classes: Bytes) -> Bytes:
 
 
 def _prepare(folder: Path) -> None:
-    """Write the plain files."""
+    """Write the plain files and the blocks."""
     classes = _classes()
     for name, no_data, pixels in (
         ("classes.tif", 0, classes[None]),
@@ -156,6 +151,10 @@ def _prepare(folder: Path) -> None:
             blockysize=BLOCK,
         ) as dataset:
             dataset.write(pixels)
+        blocks = (folder / name).with_suffix("")
+        blocks.mkdir()
+        for block in GRID.blocks(BLOCK):
+            np.save(blocks / f"{block.name}.npy", pixels[(..., *block.slices)])
 
 
 def figures() -> list[Figure]:

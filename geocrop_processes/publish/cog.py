@@ -80,7 +80,7 @@ def write_class_map(
         blocks: uint8 (height, width) per block; pixels in no block are no data.
         legend: the classes.
         tags: more metadata of the file.
-        threads: how many compress; the bytes are the same.
+        threads: how many reduce and compress; the bytes are the same.
 
     Raises:
         ValueError: a block's pixels are not uint8 of its shape, or it leaves the grid.
@@ -105,7 +105,7 @@ def write_confidence(
         grid: where the pixels lie.
         blocks: uint8 (5, height, width) per block; pixels in no block are no data.
         tags: more metadata of the file.
-        threads: how many compress; the bytes are the same.
+        threads: how many reduce and compress; the bytes are the same.
 
     Raises:
         ValueError: a block's pixels are not uint8 of its shape, or it leaves the grid.
@@ -129,7 +129,7 @@ def write_probabilities(
         blocks: uint8 (classes, height, width) per block; pixels in no block are no data.
         legend: the classes, one band each.
         tags: more metadata of the file.
-        threads: how many compress; the bytes are the same.
+        threads: how many reduce and compress; the bytes are the same.
 
     Raises:
         ValueError: a block's pixels are not uint8 of its shape, or it leaves the grid.

@@ -7,6 +7,7 @@ all, and its bytes depend on the pixels alone: not on the blocks they came in, n
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import product
@@ -27,8 +28,8 @@ from geocrop_processes.publish.overviews import Pixels, level_shapes
 TILE = 512
 """The side of a tile in pixels."""
 THREADS = 2
-"""How many threads compress tiles where nothing else is said."""
-CACHE_MB = 128
+"""How many threads reduce and compress where nothing else is said."""
+CACHE_MB = 32
 """What GDAL may keep of the plain files, MiB: enough for a row of tiles; it would take a twentieth of the memory."""
 
 Blocks = Iterable[tuple[Block, npt.NDArray[np.uint8]]]
@@ -60,7 +61,7 @@ def pyramid(
         grid: where the pixels lie.
         bands: how many bands of uint8.
         content: what they hold; pixels that are not written are no data.
-        threads: how many compress.
+        threads: how many reduce and compress.
     """
     with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as name:
         folder = Path(name)
@@ -70,7 +71,7 @@ def pyramid(
             with rasterio.open(plain, "w", **profile) as dataset:
                 yield dataset
                 dataset.update_tags(OVERVIEW_RESAMPLING=content.reduction)
-            overviews = _write_overviews(plain, content, profile)
+            overviews = _write_overviews(plain, content, profile, threads)
             _join(plain, overviews, whole, {"level": content.level, "num_threads": threads})
         whole.replace(path)
 
@@ -111,13 +112,15 @@ def _profile(grid: Grid, bands: int, no_data: int) -> dict[str, Any]:
     }
 
 
-def _write_overviews(plain: Path, content: Content, profile: dict[str, Any]) -> list[Path]:
+def _write_overviews(
+    plain: Path, content: Content, profile: dict[str, Any], threads: int
+) -> list[Path]:
     """Write the overviews of a raster beside it, finest first."""
     shapes = level_shapes((profile["height"], profile["width"]), TILE)
     paths = [plain.with_name(f"overview-{n}.tif") for n in range(1, len(shapes) + 1)]
     # a piece holds whole pixels of the coarsest overview
     side = max(TILE, 2 ** len(shapes))
-    with ExitStack() as stack:
+    with ExitStack() as stack, ThreadPoolExecutor(threads) as pool:
         source = stack.enter_context(rasterio.open(plain))
         targets = [
             stack.enter_context(
@@ -125,32 +128,41 @@ def _write_overviews(plain: Path, content: Content, profile: dict[str, Any]) -> 
             )
             for path, (height, width) in zip(paths, shapes, strict=True)
         ]
-        places = product(source.indexes, *(range(0, n, side) for n in source.shape))
         # a raster of one tile has no overviews, and need not be read
-        for band, row, col in places if targets else ():
-            pixels = _piece(source, band, Window(col, row, side, side), content.no_data)
-            if (pixels == content.no_data).all():
-                continue
-            reduced = content.reduce(pixels, len(targets), content.no_data)
+        rows = range(0, source.height, side) if targets else ()
+        for band, row in product(source.indexes, rows):
+            strip = source.read(band, window=Window(0, row, source.width, side))
+            reduced = _reduce(strip, len(targets), side, content, pool)
             for n, (target, smaller) in enumerate(zip(targets, reduced, strict=True), start=1):
-                _put(target, band, row >> n, col >> n, smaller)
+                _put(target, band, row >> n, smaller)
     return paths
 
 
-def _piece(source: Any, band: int, window: Window, no_data: int) -> Pixels:
-    """The pixels of a window, no data where it leaves the raster."""
-    read: Pixels = source.read(band, window=window)
-    missing = [
-        (0, whole - there)
-        for whole, there in zip((window.height, window.width), read.shape, strict=True)
-    ]
-    return np.pad(read, missing, constant_values=no_data)
+def _reduce(
+    strip: Pixels, levels: int, side: int, content: Content, pool: ThreadPoolExecutor
+) -> list[Pixels]:
+    """The overviews of rows of pixels, as if no data surrounded them; square by square, as caches are small."""
+    cols = range(0, strip.shape[1], side)
+    shapes = [(side >> n, len(cols) * side >> n) for n in range(levels + 1)]
+    whole, *found = [np.full(shape, content.no_data, np.uint8) for shape in shapes]
+    whole[: strip.shape[0], : strip.shape[1]] = strip
+
+    def reduce(col: int) -> None:
+        square = whole[:, col : col + side]
+        if (square == content.no_data).all():
+            return
+        for n, smaller in enumerate(content.reduce(square, levels, content.no_data), start=1):
+            found[n - 1][:, col >> n : (col + side) >> n] = smaller
+
+    # each writes its own columns; going through the results raises what a thread has raised
+    list(pool.map(reduce, cols))
+    return found
 
 
-def _put(target: Any, band: int, row: int, col: int, pixels: Pixels) -> None:
-    """Write the pixels at a place, without those that leave the raster."""
-    inside = pixels[: target.height - row, : target.width - col]
-    target.write(inside, band, window=Window(col, row, inside.shape[1], inside.shape[0]))
+def _put(target: Any, band: int, row: int, pixels: Pixels) -> None:
+    """Write rows of pixels, without those that leave the raster."""
+    inside = pixels[: target.height - row, : target.width]
+    target.write(inside, band, window=Window(0, row, *inside.shape[::-1]))
 
 
 def _join(plain: Path, overviews: list[Path], whole: Path, options: dict[str, Any]) -> None:
