@@ -2,8 +2,8 @@
 
 A COG's tiles, coarsest overview first, can be written only when all pixels are known. So blocks go into a plain
 tiled TIFF beside the target first, and the overviews, tile by tile, into one each; they take 4/3 bytes per pixel
-and band on disk, and some tiles in memory. GDAL's COG driver then joins them. The target appears whole or not at
-all, and its bytes depend on the pixels alone: not on the blocks they came in, nor on the number of threads.
+and band on disk, and some rows of tiles in memory. GDAL's COG driver then joins them. The target appears whole or
+not at all, and its bytes depend on the pixels alone: not on the blocks they came in, nor on the number of threads.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -30,7 +30,7 @@ TILE = 512
 THREADS = 2
 """How many threads reduce and compress where nothing else is said."""
 CACHE_MB = 32
-"""What GDAL may keep of the plain files, MiB: enough for a row of tiles; it would take a twentieth of the memory."""
+"""What GDAL may keep of the plain files, MiB: it would take a twentieth of the memory."""
 
 Blocks = Iterable[tuple[Block, npt.NDArray[np.uint8]]]
 """Pixels of a grid with the place they belong to, in any order; read once."""
