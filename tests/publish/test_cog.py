@@ -14,7 +14,6 @@ import rasterio
 import rasterio.shutil
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from rasterio.enums import Resampling
 from rio_cogeo.cogeo import cog_validate
 
 from geocrop_processes.domain.grid import Block, Grid
@@ -196,20 +195,83 @@ def test_pixels_in_no_block_are_no_data(tmp_path: Path, legend: Legend) -> None:
     assert (tmp_path / "full.tif").read_bytes() == (tmp_path / "c.tif").read_bytes()
 
 
-def test_an_overview_shows_the_same_pixel_of_map_and_confidence(
+def _overviews(path: Path) -> list[Bytes]:
+    """All overviews of a file, finest first."""
+    with rasterio.open(path) as dataset:
+        levels = len(dataset.overviews(1))
+    found = []
+    for level in range(levels):
+        with rasterio.open(path, overview_level=level) as dataset:
+            found.append(dataset.read())
+    return found
+
+
+def _with_border(pixels: Bytes, side: int, no_data: int) -> Bytes:
+    """Pixels of a band as (rows, columns, side * side), no data where the last squares leave them."""
+    rows, cols = (-(-n // side) for n in pixels.shape)
+    whole = np.full((rows * side, cols * side), no_data, np.uint8)
+    whole[: pixels.shape[0], : pixels.shape[1]] = pixels
+    return whole.reshape(rows, side, cols, side).swapaxes(1, 2).reshape(rows, cols, side * side)
+
+
+def test_overviews_of_classes_hold_a_most_frequent_class_of_each_square(
     tmp_path: Path, legend: Legend
 ) -> None:
-    grid = _grid(600, 600)
-    rng = np.random.default_rng(5)
-    classes = rng.choice(np.array(legend.codes, np.uint8), grid.shape)
-    write_class_map(tmp_path / "c.tif", grid, _cut(classes, grid, 512), legend, {})
-    write_confidence(tmp_path / "q.tif", grid, _cut(np.stack([classes] * 5), grid, 512), {})
-    with rasterio.open(tmp_path / "c.tif", overview_level=0) as dataset:
-        of_classes = dataset.read(1)
-    with rasterio.open(tmp_path / "q.tif", overview_level=0) as dataset:
-        of_confidence = dataset.read(1, resampling=Resampling.nearest)
-    assert of_classes.shape == (300, 300)
-    np.testing.assert_array_equal(of_classes, of_confidence)
+    grid, path = _grid(1101, 2050), tmp_path / "c.tif"
+    classes = _fields(grid, legend.codes)
+    classes[:300, :700] = 0
+    write_class_map(path, grid, _cut(classes, grid, 400), legend, {})
+    overviews = _overviews(path)
+    assert [o.shape[1:] for o in overviews] == [(551, 1025), (276, 513), (138, 257)]
+    for level, (overview,) in enumerate(overviews, start=1):
+        squares = _with_border(classes, 2**level, 0)
+        counts = np.stack([(squares == code).sum(axis=-1) for code in (0, *legend.codes)])
+        there = counts[1:].sum(axis=0) > 0
+        index = np.searchsorted((0, *legend.codes), overview)
+        chosen = np.take_along_axis(counts, index[None], axis=0)[0]
+        np.testing.assert_array_equal(overview != 0, there)
+        np.testing.assert_array_equal(chosen[there], counts[1:].max(axis=0)[there])
+        assert not there.all()
+
+
+def test_overviews_of_measures_are_means_of_the_pixels_there_are(tmp_path: Path) -> None:
+    grid, path = _grid(1101, 2050), tmp_path / "q.tif"
+    bands = _noise(grid, 5)
+    bands[:, :300, :700] = 255
+    bands[0, 600:1000, 100:1800] = 255
+    write_confidence(path, grid, _cut(bands, grid, 400), {})
+    overviews = _overviews(path)
+    assert len(overviews) == 3
+    for level, overview in enumerate(overviews, start=1):
+        for band, smaller in zip(bands, overview, strict=True):
+            squares = _with_border(band, 2**level, 255)
+            values = np.ma.masked_equal(squares, 255)
+            expected = np.ma.filled(np.floor(values.mean(axis=-1) + 0.5), 255)
+            np.testing.assert_array_equal(smaller, expected)
+
+
+@pytest.mark.parametrize("threads", [1, 3, 16])
+def test_any_number_of_threads_gives_the_same_bytes(
+    tmp_path: Path, legend: Legend, threads: int
+) -> None:
+    grid = _grid(1400, 2100)
+    classes, bands = _fields(grid, legend.codes), _noise(grid, 5)
+    paths = [tmp_path / f"{n}.tif" for n in range(4)]
+    write_class_map(paths[0], grid, _cut(classes, grid, 512), legend, {})
+    write_class_map(paths[1], grid, _cut(classes, grid, 512), legend, {}, threads)
+    write_confidence(paths[2], grid, _cut(bands, grid, 512), {})
+    write_confidence(paths[3], grid, _cut(bands, grid, 512), {}, threads)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    assert paths[2].read_bytes() == paths[3].read_bytes()
+
+
+def test_a_file_says_how_its_overviews_were_made(tmp_path: Path, legend: Legend) -> None:
+    grid = _grid(20, 20)
+    write_class_map(tmp_path / "c.tif", grid, _cut(_fields(grid, (1,)), grid, 20), legend, {})
+    write_confidence(tmp_path / "q.tif", grid, _cut(_noise(grid, 5), grid, 20), {})
+    for name, reduction in (("c.tif", "MODE"), ("q.tif", "AVERAGE")):
+        with rasterio.open(tmp_path / name) as dataset:
+            assert dataset.tags()["OVERVIEW_RESAMPLING"] == reduction
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+import rasterio
 
-from geocrop_processes.domain.grid import Block
+from geocrop_processes.domain.grid import Block, Grid
 from geocrop_processes.domain.legend import Legend
-from geocrop_processes.publish.cog import write_class_map, write_confidence
+from geocrop_processes.publish.cog import write_class_map, write_confidence, write_probabilities
 from geocrop_processes.publish.record import MapRecord
 from geocrop_processes.publish.style import gdal_pam
 
@@ -46,13 +47,34 @@ def _band(path: Path) -> dict[str, Any]:
     return dict(json.loads(_gdalinfo(path, "-json"))["bands"][0])
 
 
-@pytest.mark.parametrize("name", ["class-map.tif", "confidence.tif"])
-def test_gdals_validator_accepts_every_cog(product: Path, name: str) -> None:
+def _validate(path: Path) -> None:
     script = "osgeo_utils.samples.validate_cloud_optimized_geotiff"
-    command = ["/usr/bin/python3", "-m", script, "--full-check=yes", str(product / name)]
+    command = ["/usr/bin/python3", "-m", script, "--full-check=yes", str(path)]
     result = subprocess.run(command, check=False, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "is a valid cloud optimized GeoTIFF" in result.stdout
+
+
+@pytest.mark.parametrize("name", ["class-map.tif", "confidence.tif"])
+def test_gdals_validator_accepts_every_cog(product: Path, name: str) -> None:
+    _validate(product / name)
+
+
+def test_an_older_gdal_reads_the_same_pixels_of_many_bands_and_tiles(
+    tmp_path: Path, legend: Legend
+) -> None:
+    grid, path = Grid(32736, 200_000, 8_080_000, 1300, 1100), tmp_path / "probabilities.tif"
+    pixels = np.random.default_rng(8).integers(0, 256, (len(legend), *grid.shape), dtype=np.uint8)
+    write_probabilities(path, grid, [(Block(0, 0, *grid.shape), pixels)], legend, {})
+    _validate(path)
+    bands = json.loads(_gdalinfo(path, "-json", "-checksum"))["bands"]
+    with rasterio.open(path) as dataset:
+        sums = [dataset.checksum(index) for index in dataset.indexes]
+    assert [band["checksum"] for band in bands] == sums
+    assert [o["size"] for o in bands[0]["overviews"]] == [[650, 550], [325, 275]]
+    with rasterio.open(path, overview_level=1) as dataset:
+        sums = [dataset.checksum(index) for index in dataset.indexes]
+    assert [band["overviews"][1]["checksum"] for band in bands] == sums
 
 
 def test_gdal_reads_every_name_and_colour_from_the_tiff_alone(
