@@ -32,7 +32,7 @@ class Figure:
     ours: float
     """Ours."""
     other: float
-    """The other's."""
+    """The other's; NaN where there is none to compare with."""
     unit: str
     """Of both: "s", "cpu-s", "MB", ..."""
     goal: float | None = None
@@ -56,9 +56,9 @@ class Figure:
             "name": self.name,
             "against": self.against,
             "ours": self.ours,
-            "other": self.other,
+            # JSON has neither NaN nor infinity
+            "other": self.other if math.isfinite(self.other) else None,
             "unit": self.unit,
-            # JSON has no infinity
             "ratio": self.ratio if math.isfinite(self.ratio) else None,
             "goal": self.goal,
             "holds": self.holds,

@@ -1,5 +1,6 @@
 """Figures to tables and pictures: the parts of docs/performance.md between its markers, and the machine's name."""
 
+import math
 import os
 import platform
 import re
@@ -69,9 +70,8 @@ def _table(figures: Sequence[Figure]) -> str:
     lines = ["| what | against | ours | other | ratio | goal |", "|---|---|---:|---:|---:|---:|"]
     for f in figures:
         goal = "" if f.goal is None else f"{f.goal:g} {'✓' if f.holds else '✗'}"
-        lines.append(
-            f"| {f.name} | {f.against} | {f.ours:.3g} {f.unit} | {f.other:.3g} {f.unit} | {f.ratio:.3g} | {goal} |"
-        )
+        beside = "|" if math.isnan(f.other) else f"{f.other:.3g} {f.unit} | {f.ratio:.3g}"
+        lines.append(f"| {f.name} | {f.against} | {f.ours:.3g} {f.unit} | {beside} | {goal} |")
     return "\n".join(lines)
 
 
