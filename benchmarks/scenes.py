@@ -1,7 +1,7 @@
 """A small archive to read: scenes as Digital Earth Africa lays them out, whose decoding costs what theirs costs.
 
-Digital numbers are correlated in space, as land is, with the noise of a sensor: a 10 m file is about 1.3 times smaller
-than its pixels, as real ones are (195 MB of 241 MB). SCL is coarse patches, mostly clear.
+Digital numbers are correlated in space, as land is, with the noise of a sensor: a 10 m file is about 1.4 times smaller
+than its pixels, nearly as real ones are (195 MB of 241 MB). SCL is coarse patches, mostly clear.
 """
 
 from collections.abc import Mapping

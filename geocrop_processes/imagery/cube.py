@@ -75,7 +75,8 @@ def read_cube(
 ) -> Observed:
     """Read every acquisition on a grid.
 
-    All that it holds is the cube, a mask for each acquisition, and as many windows as are read at once.
+    SCL of all acquisitions is read first, then the bands of those with a clear pixel that matters. All that is held
+    is the cube (22 bytes for each pixel and acquisition), masks (1 or 2), and the windows that are read at once.
 
     Args:
         observed: the time steps.
@@ -204,7 +205,7 @@ class _Step:
 
 
 def _harmonise(dn: npt.NDArray[np.uint16], offset: int) -> None:
-    """`features.bands.harmonise` in place, for offsets that take off: its three copies cost as much as a decode's tenth."""
+    """`features.bands.harmonise` in place, for offsets up to 0: it is a third of the time, and no copy."""
     if offset:
         data = dn != NO_DATA_DN
         np.maximum(dn, 1 - offset, out=dn)
