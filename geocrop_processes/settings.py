@@ -56,7 +56,12 @@ class ImagerySettings(_Section):
         le=600,
         description="Seconds until a try of a read is given up; there are three.",
     )
-    threads: int = Field(8, ge=1, le=128, description="Acquisitions read at once.")
+    threads: int = Field(
+        32,
+        ge=1,
+        le=128,
+        description="Files read at once over the network; of a disk two are, whose decoding is what takes time.",
+    )
 
 
 class StorageSettings(_Section):

@@ -22,7 +22,7 @@ def test_the_defaults_make_a_deployment_for_zimbabwe() -> None:
     assert settings.open_catalog(settings.catalog.url) == Catalog(
         "https://explorer.digitalearth.africa/stac", "s2_l2a", 30.0
     )
-    assert settings.access() == Access(None, "af-south-1", 30.0, 8)
+    assert settings.access() == Access(None, "af-south-1", 30.0, 32)
     assert settings.service_region() == Region("Zimbabwe", 25.2, -22.5, 33.1, -15.6)
     Aoi(31.05, -17.83, 1000).check(settings.service_region(), settings.map.max_radius_m)
 

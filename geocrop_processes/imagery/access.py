@@ -1,6 +1,8 @@
 """How scenes' files are opened: tuned GDAL, unsigned S3, time-outs, retries."""
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -11,13 +13,22 @@ from rasterio.env import getenv, hasenv, setenv
 from rasterio.errors import RasterioError
 from rasterio.session import AWSSession
 from rasterio.windows import Window
-from tenacity import retry, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import (
+    RetryCallState,
+    retry,
+    retry_if_exception,
+    stop_after_attempt,
+    wait_exponential_jitter,
+)
 
 from geocrop_processes.errors import SceneUnreadable
 from geocrop_processes.imagery.scene import BandFile
 
 ATTEMPTS = 3
 """How often a file is tried."""
+LOCAL_THREADS = 2
+"""Files on disk that are read at once: decoding is all there is to do, and other blocks fill other cores."""
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -30,32 +41,64 @@ class Access:
     """Its region: Digital Earth Africa's buckets are in Cape Town."""
     timeout_s: float = 30.0
     """For each try of an HTTP request."""
-    threads: int = 8
-    """Acquisitions read at once; the wait is for the network more than for the CPU."""
+    threads: int = 32
+    """Files read at once over the network: enough that decoding, not waiting, takes the time."""
 
     @contextmanager
     def environment(self) -> Iterator[None]:
-        """GDAL as it reads COGs fastest; enter it in every thread that reads.
+        """GDAL as it reads COGs best; enter it in every thread that reads, or take a `pool`."""
+        with self._environment():
+            yield
 
-        Measured against GDAL's defaults over HTTP: a listing of the folder and sidecar look-ups double
-        the requests, and a header larger than the first read costs one more.
+    @contextmanager
+    def pool(self, files: Iterable[BandFile]) -> Iterator[ThreadPoolExecutor]:
+        """Threads to read some files with, in this environment: many if one of them is remote, else few."""
+        threads = self.threads if any(is_remote(f) for f in files) else LOCAL_THREADS
+        with ThreadPoolExecutor(threads, "reading", self._enter) as pool:
+            yield pool
+
+    def _enter(self) -> None:
+        """Have the environment in this thread for as long as it lives."""
+        self._environment().__enter__()
+
+    def _environment(self) -> rasterio.Env:
+        """Each option with what it does to the requests of a window of one file, counted.
+
+        There are three round trips: HEAD, the header, then all pixels at once. A second window of the file
+        costs the last one alone: GDAL keeps sizes and headers, so that files need not be kept open.
         """
         options = {
+            # else the folder is asked for too: one request more for every window
             "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+            # else sidecars (.aux.xml, .msk, ...) are looked for: with the above unset, 14 requests and not 4
             "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".tif",
+            # a header that is larger than the 16 KiB of GDAL's default costs no request more
             "GDAL_INGESTED_BYTES_AT_OPEN": 32768,
+            # room for the headers of a job's files: without it blocks that follow asked 420-500 times for the
+            # windows of 220 files, with it 80-440 times, and 1 MB made it slower by seconds
+            "CPL_VSIL_CURL_CACHE_SIZE": 128_000_000,
+            # neighbouring internal tiles come in one answer; it is the default, and matters
             "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
             "GDAL_HTTP_TIMEOUT": self.timeout_s,
             "GDAL_HTTP_CONNECTTIMEOUT": self.timeout_s,
             # tries are counted in one place, below
             "GDAL_HTTP_MAX_RETRY": 0,
         }
-        # without a session of its own rasterio would look for AWS credentials on this machine
+        # Left as they are, for they change no request: VSI_CACHE, CPL_VSIL_CURL_CHUNK_SIZE, HTTP/2. Without HEAD
+        # (CPL_VSIL_CURL_USE_HEAD) the whole file is asked for and the answer broken off. GDAL_NUM_THREADS only
+        # adds threads to threads.
+        # GDAL_CACHEMAX is of the whole process, its writing too: decoded tiles go when their file is closed, so that
+        # only those of the windows in flight are kept.
+        # Without a session of its own rasterio would look for AWS credentials on this machine.
         session = AWSSession(
             aws_unsigned=True, region_name=self.s3_region, endpoint_url=self.s3_endpoint
         )
-        with rasterio.Env(session=session, **options):
-            yield
+        return rasterio.Env(session=session, **options)
+
+
+def is_remote(file: BandFile) -> bool:
+    """Whether reading it waits for a network."""
+    return "://" in file.href and not file.href.startswith("file://")
 
 
 def _may_pass(error: BaseException) -> bool:
@@ -63,10 +106,22 @@ def _may_pass(error: BaseException) -> bool:
     return isinstance(error, SceneUnreadable) and error.__cause__ is not None
 
 
+def _tell(state: RetryCallState) -> None:
+    """Leave a trace of a try that failed, before the next."""
+    if state.outcome is not None:
+        _LOG.warning(
+            "%s Try %d of %d follows.",
+            state.outcome.exception(),
+            state.attempt_number + 1,
+            ATTEMPTS,
+        )
+
+
 _retried = retry(
     retry=retry_if_exception(_may_pass),
     stop=stop_after_attempt(ATTEMPTS),
     wait=wait_exponential_jitter(multiplier=0.2, max=5),
+    before_sleep=_tell,
     reraise=True,
 )
 
@@ -122,7 +177,7 @@ def _forget(file: BandFile) -> None:
     It keeps the bytes that it fetched for as long as the process lives, those of an answer that broke off
     too: another try would read the same. Closing a file that must not be cached drops them.
     """
-    if "://" not in file.href or not hasenv():
+    if not is_remote(file) or not hasenv():
         return
     kept = {"CPL_VSIL_CURL_NON_CACHED": "", **getenv()}
     # the file is opened only to be closed: a server that does not answer is not waited for once more

@@ -6,21 +6,25 @@ so that the same observation is never counted twice.
 """
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
-from itertools import groupby
+from itertools import groupby, product
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
-from pyproj import Transformer
 
 from geocrop_processes.domain.grid import Grid
 from geocrop_processes.errors import SceneUnreadable
-from geocrop_processes.features.bands import BANDS, NO_DATA_DN, SCL, harmonise, is_clear
+from geocrop_processes.features.bands import NO_DATA_DN, SCL, is_clear
 from geocrop_processes.imagery.access import Access, read_window
-from geocrop_processes.imagery.scene import FILES, BandFile, LeftOut, Scene
+from geocrop_processes.imagery.nearest import Places
+from geocrop_processes.imagery.scene import FILES, LeftOut, Scene
+
+_SCL = FILES.index(SCL)
+"""The layer of the scene classification; those before it are the bands."""
+_ROWS = 64
+"""Rows that are looked at once."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,9 @@ def read_cube(
 ) -> Observed:
     """Read every acquisition on a grid.
 
+    SCL of all acquisitions is read first, then the bands of those with a clear pixel that matters. All that is held
+    is the cube (22 bytes for each pixel and acquisition), masks (1 or 2), and the windows that are read at once.
+
     Args:
         observed: the time steps.
         grid: of the block.
@@ -78,13 +85,14 @@ def read_cube(
         access: how files are opened.
     """
     pixels = np.zeros((len(observed), len(FILES), *grid.shape), np.uint16)
-    with ThreadPoolExecutor(access.threads) as pool:
-        read = list(
-            pool.map(
-                lambda i: _read_acquisition(observed[i], grid, inside, access, pixels[i]),
-                range(len(observed)),
-            )
-        )
+    places = Places(grid)
+    steps = [_Step(a, places, inside, layers) for a, layers in zip(observed, pixels, strict=True)]
+    with access.pool(f for a in observed for s in a.scenes for f in s.files.values()) as pool:
+        # a round for each place in the order of an acquisition's scenes: most have one, and end with it
+        while due := [step for step in steps if step.has_next()]:
+            list(pool.map(_Step.read_classes, due))
+            list(pool.map(_Step.read_band, *zip(*product(due, range(_SCL)), strict=True)))
+            list(pool.map(_Step.settle, due))
     x, y = grid.centres()
     cube = xr.DataArray(
         pixels,
@@ -99,90 +107,107 @@ def read_cube(
     )
     return Observed(
         cube,
-        tuple(key for used, _ in read for key in used),
-        tuple(scene for _, unreadable in read for scene in unreadable),
+        tuple(key for step in steps for key in step.used),
+        tuple(scene for step in steps for scene in step.left_out),
     )
 
 
-def _read_acquisition(
-    observed: Acquisition,
-    grid: Grid,
-    inside: npt.NDArray[np.bool_],
-    access: Access,
-    pixels: npt.NDArray[np.uint16],
-) -> tuple[list[str], list[LeftOut]]:
-    """Fill one time step (band, y, x): each pixel comes from the first scene that has it, SCL != 0.
+class _Step:
+    """One time step while it is read, scene by scene: each pixel comes from the first that has it, SCL != 0.
 
-    Returns the keys of the scenes that gave clear pixels, and those that could not be read.
+    Args:
+        observed: the acquisition.
+        places: of the grid.
+        inside: (height, width), the pixels that matter.
+        pixels: (band, y, x) of zeros, to be filled.
     """
-    used, unreadable = [], []
-    lacking = inside.copy()
-    with access.environment():
-        for scene in observed.scenes:
-            if not lacking.any():
-                break
+
+    def __init__(
+        self,
+        observed: Acquisition,
+        places: Places,
+        inside: npt.NDArray[np.bool_],
+        pixels: npt.NDArray[np.uint16],
+    ) -> None:
+        self.used: list[str] = []
+        """Keys of the scenes that gave clear pixels."""
+        self.left_out: list[LeftOut] = []
+        """Those that could not be read."""
+        self._scenes = iter(observed.scenes)
+        self._places, self._lacking, self._pixels = places, inside, pixels
+        self._errors: dict[int, SceneUnreadable] = {}
+
+    def has_next(self) -> bool:
+        """Go on to the next scene; there is none where no pixel lacks."""
+        scene = next(self._scenes, None) if self._lacking.any() else None
+        if scene is not None:
+            self._scene = scene
+            self._nearest = [self._places.of(scene.files[name], scene.epsg) for name in FILES]
+        return scene is not None
+
+    def read_classes(self) -> None:
+        """Read SCL: which pixels the scene gives, and whether one of them is clear."""
+        classes = self._read(_SCL)
+        self._taken = self._lacking & (classes != 0)
+        self._whole = bool(self._taken.all())
+        np.copyto(self._pixels[_SCL], classes, where=self._taken)
+        self._sees = bool((is_clear(classes.astype(np.uint8)) & self._taken).any())
+
+    def read_band(self, band: int) -> None:
+        """Read a band, unless nothing is clear or the scene is known to be unreadable.
+
+        Bands are begun in their order: what of several is told to be unreadable is always the first.
+        """
+        if not self._sees or self._errors:
+            return
+        if self._whole:
+            self._read(band, self._pixels[band])
+        else:
+            np.copyto(self._pixels[band], self._read(band), where=self._taken)
+
+    def settle(self) -> None:
+        """Keep what the scene gave, or nothing where it could not be read."""
+        if self._errors:
+            self.left_out.append(LeftOut(self._scene.key, str(self._errors[min(self._errors)])))
+            self._pixels[:, self._taken] = 0
+            self._errors = {}
+        else:
+            if self._sees and self._gave():
+                self.used.append(self._scene.key)
+            self._lacking = self._lacking & ~self._taken
+        del self._taken
+
+    def _gave(self) -> bool:
+        """Whether it gave a clear pixel with data in all bands; the first rows mostly tell."""
+        for top in range(0, len(self._taken), _ROWS):
+            rows = slice(top, top + _ROWS)
+            clear = is_clear(self._pixels[_SCL, rows].astype(np.uint8)) & self._taken[rows]
+            if (clear & (self._pixels[:_SCL, rows] != NO_DATA_DN).all(axis=0)).any():
+                return True
+        return False
+
+    def _read(
+        self, layer: int, out: npt.NDArray[np.uint16] | None = None
+    ) -> npt.NDArray[np.uint16]:
+        """A layer on the grid, harmonised; zeros where the file does not reach or cannot be read."""
+        out = np.zeros(self._pixels.shape[1:], np.uint16) if out is None else out
+        nearest = self._nearest[layer]
+        if nearest.window is not None:
             try:
-                part = _read_scene(scene, grid, lacking)
+                window = read_window(self._scene.files[FILES[layer]], nearest.window)
             except SceneUnreadable as error:
-                unreadable.append(LeftOut(scene.key, str(error)))
-                continue
-            taken = lacking & (part[-1] != 0)
-            if (
-                is_clear(part[-1].astype(np.uint8)) & (part != NO_DATA_DN).all(axis=0) & taken
-            ).any():
-                used.append(scene.key)
-            pixels[:, taken] = part[:, taken]
-            lacking &= ~taken
-    return used, unreadable
+                self._errors[layer if layer != _SCL else -1] = error
+            else:
+                if layer != _SCL:
+                    _harmonise(window, self._scene.offset)
+                nearest.fill(out, window)
+        return out
 
 
-def _read_scene(scene: Scene, grid: Grid, wanted: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint16]:
-    """One scene (band, y, x), SCL last; no data where the scene does not reach.
-
-    SCL is read first: where no wanted pixel is clear, the bands stay 0 and their files closed.
-    """
-    pixels = np.zeros((len(FILES), *grid.shape), np.uint16)
-    read = _Reader(scene, grid)
-    pixels[-1] = read(scene.files[SCL])
-    if (is_clear(pixels[-1].astype(np.uint8)) & wanted).any():
-        for i, band in enumerate(BANDS):
-            pixels[i] = harmonise(read(scene.files[band]), scene.offset)
-    return pixels
-
-
-class _Reader:
-    """Nearest pixels of a scene's files at the centres of a grid's pixels.
-
-    The pixel under a centre is found exactly, point by point: on aligned grids that is the very window (10 m)
-    or its 2 x 2 repetition (20 m), and across zones it is the nearest pixel, whatever block asks for it.
-    """
-
-    def __init__(self, scene: Scene, grid: Grid) -> None:
-        x, y = grid.centres()
-        self._x, self._y = x[None, :], y[:, None]
-        self._shape = grid.shape
-        if scene.epsg != grid.epsg:
-            transformer = Transformer.from_crs(grid.epsg, scene.epsg, always_xy=True)
-            every_x, every_y = np.broadcast_arrays(self._x, self._y)
-            self._x, self._y = transformer.transform(every_x, every_y)
-
-    def __call__(self, file: BandFile) -> npt.NDArray[np.uint16]:
-        rows = np.floor((file.top - self._y) / file.pixel_m).astype(np.int64)
-        cols = np.floor((self._x - file.left) / file.pixel_m).astype(np.int64)
-        row_window, row_valid = _span(rows, file.shape[0])
-        col_window, col_valid = _span(cols, file.shape[1])
-        if row_window.start >= row_window.stop or col_window.start >= col_window.stop:
-            return np.zeros(self._shape, np.uint16)
-        window = read_window(file, (row_window, col_window))
-        nearest = window[
-            np.clip(rows - row_window.start, 0, window.shape[0] - 1),
-            np.clip(cols - col_window.start, 0, window.shape[1] - 1),
-        ]
-        return np.where(row_valid & col_valid, nearest, 0).astype(np.uint16)
-
-
-def _span(index: npt.NDArray[np.int64], size: int) -> tuple[slice, npt.NDArray[np.bool_]]:
-    """The part of 0..size that indices need, and which of them lie in it."""
-    return slice(max(int(index.min()), 0), min(int(index.max()) + 1, size)), (index >= 0) & (
-        index < size
-    )
+def _harmonise(dn: npt.NDArray[np.uint16], offset: int) -> None:
+    """`features.bands.harmonise` in place, for offsets up to 0: it is a third of the time, and no copy."""
+    if offset:
+        data = dn != NO_DATA_DN
+        np.maximum(dn, 1 - offset, out=dn)
+        dn -= np.uint16(-offset)
+        dn *= data

@@ -6,7 +6,6 @@ darkest blue is compared with what its offset implies, over the whole tile at it
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -37,16 +36,17 @@ def screen(
     Raises:
         SceneUnreadable: of several scenes, spread over all, none can be read: there is no use in waiting for each.
     """
-    with ThreadPoolExecutor(access.threads) as pool:
+    files = (scene.files[name] for scene in scenes for name in ("B02", SCL))
+    with access.pool(files) as pool:
         known: dict[int, str | SceneUnreadable | None] = {}
         if len(scenes) >= PROBES:
             probes = [i * (len(scenes) - 1) // (PROBES - 1) for i in range(PROBES)]
-            tried = list(pool.map(lambda i: _objection(scenes[i], access), probes))
+            tried = list(pool.map(lambda i: _objection(scenes[i]), probes))
             if all(isinstance(found, SceneUnreadable) for found in tried):
                 raise SceneUnreadable(f"None of {PROBES} scenes can be read. {tried[0]}")
             known = dict(zip(probes, tried, strict=True))
         others = [i for i in range(len(scenes)) if i not in known]
-        known |= zip(others, pool.map(lambda i: _objection(scenes[i], access), others), strict=True)
+        known |= zip(others, pool.map(lambda i: _objection(scenes[i]), others), strict=True)
     found = [known[i] for i in range(len(scenes))]
     used = tuple(s for s, objection in zip(scenes, found, strict=True) if objection is None)
     left_out = tuple(
@@ -57,12 +57,11 @@ def screen(
     return used, left_out
 
 
-def _objection(scene: Scene, access: Access) -> str | SceneUnreadable | None:
+def _objection(scene: Scene) -> str | SceneUnreadable | None:
     """Why a scene cannot be used; none where it can."""
     try:
-        with access.environment():
-            blue = read_overview(scene.files["B02"])
-            scl = read_overview(scene.files[SCL], (blue.shape[0], blue.shape[1]))
+        blue = read_overview(scene.files["B02"])
+        scl = read_overview(scene.files[SCL], (blue.shape[0], blue.shape[1]))
     except SceneUnreadable as error:
         return error
     clear = blue[is_clear(scl.astype(np.uint8)) & (blue != NO_DATA_DN)]

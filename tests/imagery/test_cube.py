@@ -1,3 +1,4 @@
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -16,10 +17,13 @@ from rasterio.transform import from_origin
 from rasterio.warp import reproject
 
 from geocrop_processes.domain.grid import Grid
+from geocrop_processes.errors import SceneUnreadable
 from geocrop_processes.features.bands import BANDS, BANDS_10M, CLEAR_SCL, SCL, harmonise
-from geocrop_processes.imagery.access import ATTEMPTS, Access
-from geocrop_processes.imagery.cube import acquisitions, read_cube
-from geocrop_processes.imagery.scene import FILES, Scene
+from geocrop_processes.imagery import access
+from geocrop_processes.imagery import cube as cube_module
+from geocrop_processes.imagery.access import ATTEMPTS, LOCAL_THREADS, Access
+from geocrop_processes.imagery.cube import _harmonise, acquisitions, read_cube
+from geocrop_processes.imagery.scene import FILES, BandFile, Scene
 
 Write = Callable[..., Scene]
 Make = Callable[..., Any]
@@ -373,3 +377,82 @@ def test_scenes_that_give_no_pixel_are_not_named_as_used(random_pixels: Make, wr
     found = read_cube(acquisitions(scenes, 32735, LON), GRID, everywhere(GRID), ACCESS)
     assert found.used == ("a",)
     assert found.left_out == ()
+
+
+@given(offset=st.integers(-20_000, 0))
+def test_harmonising_in_place_is_harmonising(offset: int) -> None:
+    every = np.arange(65536, dtype=np.uint16)
+    expected = harmonise(every, offset)
+    _harmonise(every, offset)
+    assert np.array_equal(every, expected)
+
+
+@pytest.mark.usefixtures("_no_wait")
+def test_of_several_broken_bands_the_first_is_told_however_long_it_takes(
+    random_pixels: Make, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, good = write(random_pixels(1), "bad"), write(random_pixels(2), "good")
+    really = access.read_window
+    later_failed = threading.Event()
+
+    def read_window(file: BandFile, window: tuple[slice, slice]) -> Any:
+        if file == bad.files["B03"]:
+            assert later_failed.wait(30)
+            raise SceneUnreadable("B03 is slow to break.")
+        if file == bad.files["B04"]:
+            later_failed.set()
+            raise SceneUnreadable("B04 breaks at once.")
+        return really(file, window)
+
+    expected = read([good])
+    monkeypatch.setattr(cube_module, "read_window", read_window)
+    found = read_cube(acquisitions([bad, good], 32735, LON), GRID, everywhere(GRID), ACCESS)
+    assert [(s.key, s.reason) for s in found.left_out] == [("bad", "B03 is slow to break.")]
+    assert np.array_equal(found.cube.values, expected)
+
+
+def test_all_classifications_are_read_before_any_band(
+    random_pixels: Make, write: Write, opened: list[str]
+) -> None:
+    day = datetime.fromisoformat("2022-10-15T07:55:00+00:00")
+    scenes = [write(random_pixels(n), f"s{n}", acquired=day + timedelta(days=n)) for n in range(4)]
+    opened.clear()
+    read(scenes)
+    names = [name.partition("-")[2] for name in opened]
+    assert names[:4] == [SCL] * 4
+    assert sorted(names[4:]) == sorted(list(BANDS) * 4)
+
+
+@pytest.mark.parametrize(("scheme", "expected"), [("", LOCAL_THREADS), ("https://far/", 5)])
+def test_many_windows_are_in_flight_over_a_network_and_few_of_a_disk_and_never_more(
+    scheme: str,
+    expected: int,
+    random_pixels: Make,
+    write: Write,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lock, full = threading.Lock(), threading.Event()
+    now, most = 0, 0
+
+    def read_window(_file: BandFile, window: tuple[slice, slice]) -> npt.NDArray[np.uint16]:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+            if now == expected:
+                full.set()
+        # one alone waits for the others, which proves that they come
+        assert full.wait(30)
+        with lock:
+            now -= 1
+        rows, cols = window
+        return np.full((rows.stop - rows.start, cols.stop - cols.start), 4, np.uint16)
+
+    monkeypatch.setattr(cube_module, "read_window", read_window)
+    day = datetime.fromisoformat("2022-10-15T07:55:00+00:00")
+    scene = write(random_pixels(1))
+    files = {n: replace(f, href=scheme + f.href) for n, f in scene.files.items()}
+    scenes = [replace(scene, files=files, acquired=day + timedelta(days=n)) for n in range(8)]
+    found = read_cube(acquisitions(scenes, 32735, LON), GRID, everywhere(GRID), Access(threads=5))
+    assert (found.cube.values == 4).all()
+    assert most == expected

@@ -110,9 +110,9 @@ def test_each_scene_is_looked_at_once_and_keeps_its_place(
     seen = []
     real = screening._objection
 
-    def counted(scene: Scene, access: Access) -> Any:
+    def counted(scene: Scene) -> Any:
         seen.append(scene.key)
-        return real(scene, access)
+        return real(scene)
 
     monkeypatch.setattr(screening, "_objection", counted)
     used, left_out = screen(scenes, Access())

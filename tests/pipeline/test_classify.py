@@ -11,12 +11,11 @@ import rasterio
 from rio_cogeo.cogeo import cog_validate
 
 from geocrop_processes.domain.aoi import Aoi
-from geocrop_processes.domain.grid import Grid
 from geocrop_processes.domain.season import Season
 from geocrop_processes.errors import NothingClear, StorageUnavailable, TooFewScenes
 from geocrop_processes.features import bands
 from geocrop_processes.imagery import cube
-from geocrop_processes.imagery.access import Access
+from geocrop_processes.imagery.access import Access, read_window
 from geocrop_processes.imagery.catalog import Found
 from geocrop_processes.imagery.scene import BandFile, Scene
 from geocrop_processes.pipeline.block import map_block
@@ -172,15 +171,16 @@ def test_a_scene_without_a_clear_view_of_the_place_is_not_called_used(
     make: Make, find: Find, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cloudy = find(Aoi(30.2, -17.36, 300), Season(2022)).scenes[3]
-    real = cube._read_scene
+    classes = cloudy.files["SCL"]
+    real = read_window
 
-    def all_cloud(scene: Scene, grid: Grid, wanted: Any) -> Any:
-        pixels = real(scene, grid, wanted)
-        if scene.key == cloudy.key:
-            pixels[-1] = 9
+    def all_cloud(file: BandFile, window: tuple[slice, slice]) -> Any:
+        pixels = real(file, window)
+        if file == classes:
+            pixels[:] = 9
         return pixels
 
-    monkeypatch.setattr(cube, "_read_scene", all_cloud)
+    monkeypatch.setattr(cube, "read_window", all_cloud)
     summary = make().summary
     assert cloudy.key not in summary["scenes_used"]
     (reason,) = (s["reason"] for s in summary["scenes_left_out"] if s["title"] == cloudy.key)
