@@ -1,11 +1,11 @@
 """The kernels there are: in C, if it could be compiled here, and its twin in numba."""
 
-from typing import Protocol
+from importlib import import_module
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from geocrop_processes.models.forest import twin
 from geocrop_processes.models.forest.groups import Group
 from geocrop_processes.models.forest.trees import Leaves
 
@@ -78,7 +78,7 @@ class Compiled:
 
 
 class Twin:
-    """The kernel in numba."""
+    """The kernel in numba, which is loaded when it is first used: where there is the one in C, it never is."""
 
     name = "numba"
 
@@ -87,7 +87,7 @@ class Twin:
     ) -> None:
         """See `Kernel.score`."""
         check(group, features, start, margins)
-        twin.score(
+        _twin().score(
             (group.columns, group.thresholds, group.others, group.trees, group.steps, group.bits),
             group.leaves,
             (group.first_other, group.first_step, group.operands),
@@ -98,11 +98,15 @@ class Twin:
 
     def vote(self, margins: Floats, total: Floats) -> None:
         """See `Kernel.vote`."""
-        twin.vote(margins, total)
+        _twin().vote(margins, total)
 
     def decide(self, mean: Floats, best: Bytes, sure: Bytes) -> None:
         """See `Kernel.decide`."""
-        twin.decide(mean, float(np.log(len(mean))), best, sure)
+        _twin().decide(mean, float(np.log(len(mean))), best, sure)
+
+
+def _twin() -> Any:
+    return import_module("geocrop_processes.models.forest.twin")
 
 
 def check(group: Group, features: npt.NDArray[np.float32], start: int, margins: Leaves) -> None:

@@ -29,21 +29,18 @@ class Walk:
         """Some of the trees.
 
         Raises:
-            Unsupported: a node has two parents, or a tree has too many leaves.
+            Unsupported: a tree has too many leaves.
         """
         nodes = trees.roots[chosen]
         owners = np.arange(len(nodes))
-        levels, seen = [], np.zeros(len(trees.left), np.bool_)
+        levels = []
         while len(nodes):
-            if seen[nodes].any() or len(np.unique(nodes)) != len(nodes):
-                raise Unsupported("it has nodes with two parents")
-            seen[nodes] = True
             levels.append((nodes, owners))
             inner = trees.left[nodes] >= 0
             parents = nodes[inner]
             nodes = np.stack([trees.left[parents], trees.right[parents]], axis=1).ravel()
             owners = np.repeat(owners[inner], 2)
-        leaves, first = np.ones(len(seen), np.int64), np.zeros(len(seen), np.int64)
+        leaves, first = np.ones(len(trees.left), np.int64), np.zeros(len(trees.left), np.int64)
         for nodes, _ in reversed(levels):
             parents = nodes[trees.left[nodes] >= 0]
             leaves[parents] = leaves[trees.left[parents]] + leaves[trees.right[parents]]

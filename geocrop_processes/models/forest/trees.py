@@ -79,6 +79,10 @@ class Trees:
         for children in (self.left[inner], self.right[inner]):
             _within(children, nodes, "a node that there is not")
         _within(self.roots, nodes, "a root that there is not")
+        # so every way down from a root ends
+        named = np.concatenate([self.roots, self.left[inner], self.right[inner]])
+        if np.bincount(named).max() > 1:
+            raise Unsupported("it has nodes with two parents")
         _within(self.questions.feature[inner], len(self.rules), "a feature that there is not")
         _within(self.adds_to, len(self.base), "a class that there is not")
         check_values(self.value[~inner])

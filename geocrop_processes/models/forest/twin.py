@@ -4,7 +4,7 @@
 multiplication is contracted with an addition.
 """
 
-# compiled code is not seen by the coverage; the tests compare it with the libraries and the kernel in C
+# what is compiled is not seen by the coverage; the tests compare it with the libraries and with the kernel in C
 import numba
 import numpy as np
 import numpy.typing as npt

@@ -131,6 +131,31 @@ def test_a_forest_of_too_many_thresholds_is_split_and_says_the_same(
     assert np.array_equal(scored(kernel, forest, rows), whole)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("left", 0, "nodes with two parents"),
+        ("right", 1, "nodes with two parents"),
+        ("right", 99_999, "a node that there is not"),
+        ("adds_to", 2, "a class that there is not"),
+        ("roots", -1, "a root that there is not"),
+        ("value", np.nan, "no ordinary numbers"),
+    ],
+)
+def test_trees_that_lead_astray_are_never_made(name: str, value: float, reason: str) -> None:
+    forest = trees(1, 1)
+    assert forest.left[0] == 1
+    with pytest.raises(Unsupported, match=reason):
+        replace(forest, **altered(getattr(forest, name), -1 if name == "value" else 0, value, name))
+
+
+def test_a_forest_without_trees_is_left_to_its_library() -> None:
+    with pytest.raises(Unsupported, match="no trees"):
+        trees(0)
+    with pytest.raises(Unsupported, match="no trees"):
+        replace(oblivious(), depth=np.zeros(0, np.int64))
+
+
 def test_a_single_tree_that_is_too_large_is_left_to_its_library(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -184,7 +209,7 @@ BROKEN: dict[str, Any] = {
 }
 
 
-def altered(array: Any, where: Any, value: int, name: str = "columns") -> dict[str, Any]:
+def altered(array: Any, where: Any, value: float, name: str = "columns") -> dict[str, Any]:
     changed = array.copy()
     changed[where] = value
     return {name: changed}

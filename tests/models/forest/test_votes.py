@@ -194,7 +194,7 @@ ZOO: dict[str, Callable[[], Member]] = {
     "catboost of depth 11": lambda: grown_by_catboost(3, 4, depth=11),
     "catboost with gaps above": lambda: grown_by_catboost(nan_mode="Max"),
     "catboost trained without gaps": lambda: grown_by_catboost(gaps=False, nan_mode="Forbidden"),
-    "catboost with 1000 borders": lambda: grown_by_catboost(border_count=1000, rounds=300, n=3000),
+    "catboost with 1000 borders": lambda: grown_by_catboost(border_count=1000, rounds=60, n=3000),
     "catboost scaled and moved": moved_catboost,
     "catboost stopped early": stopped_catboost,
 }
@@ -252,6 +252,16 @@ def test_margins_are_the_library_s_to_the_last_bit_with_every_kernel(
     columns = np.ascontiguousarray(rows.T)
     for kernel in KERNELS.values():
         assert np.array_equal(scores(name).margins(kernel, columns, 0, n).T, expected), kernel.name
+
+
+@pytest.mark.parametrize("name", ["xgboost with 1000 bins", "lightgbm with 1000 bins"])
+def test_some_of_these_forests_need_codes_of_more_than_a_byte(name: str) -> None:
+    assert max(int(group.columns[:, 2].max()) for group in scores(name).groups) > 255
+
+
+@pytest.mark.parametrize("name", ["lightgbm of 300 leaves", "catboost of depth 11"])
+def test_some_of_these_forests_need_indices_of_more_than_a_byte(name: str) -> None:
+    assert max(int(group.trees[:, 3].max()) for group in scores(name).groups) > 8
 
 
 TRIOS = {
