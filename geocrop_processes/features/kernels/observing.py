@@ -18,7 +18,7 @@ _HIDDEN = np.uint16(65535)
 type Cube = npt.NDArray[np.uint16]
 """(time, 11, pixel): ten bands, then SCL."""
 type Places = npt.NDArray[np.int64]
-"""A tile's pixels, ascending (TILE,)."""
+"""A tile's pixels, ascending; where there are fewer, the first again (TILE,)."""
 
 
 class Sight(NamedTuple):
@@ -64,7 +64,8 @@ def _look(cube: Cube, step: int, at: Places, clear: int, shown: Digital) -> int:
 def _load(cube: Cube, step: int, at: Places, raw: Digital, place: int, shown: Digital) -> None:
     """The bands of one time step; what lacks one is no longer shown."""
     first = at[0]
-    near = at[TILE - 1] - first == TILE - 1
+    # the last tile repeats its last pixel, and such a one is no run of neighbours
+    near = at[TILE - 1] - first == TILE - 1 and at[TILE - 2] < at[TILE - 1]
     for k in range(cube.shape[1] - 1):
         band = _B07 if k == 0 else k - (k <= _B07)
         used = 0 if k == 0 else k - 1
