@@ -54,7 +54,8 @@ def _filled(composite: xr.DataArray) -> xr.DataArray:
         np.where(np.isnan(after), before, after),
     )
     apart = right - left
-    share = np.where(apart > 0, (np.arange(27.0)[:, None, None, None] - left) / apart, 0)
+    with np.errstate(invalid="ignore"):
+        share = np.where(apart > 0, (np.arange(27.0)[:, None, None, None] - left) / apart, 0)
     return composite.copy(data=(before + (after - before) * share).astype(values.dtype))
 
 
@@ -66,6 +67,8 @@ NUMBAGG = Steps(
     _filled,
 )
 """What numbagg has in their place."""
+QUICKEST = Steps(np.nanmedian, np.quantile, _filled)
+"""Whichever is quicker, step by step: numbagg's medians of a few values are slower than NumPy's."""
 
 
 def naive_features(

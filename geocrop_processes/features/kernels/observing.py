@@ -43,10 +43,17 @@ class Sight(NamedTuple):
 
 
 @compiled  # pragma: no cover
+def _is_run(at: Places) -> bool:
+    """Whether a tile's pixels are neighbours; the last tile, which repeats its last pixel, is none."""
+    run: bool = at[TILE - 1] - at[0] == TILE - 1 and at[TILE - 2] < at[TILE - 1]
+    return run
+
+
+@compiled  # pragma: no cover
 def _look(cube: Cube, step: int, at: Places, clear: int, shown: Digital) -> int:
     """Mark what is clear by SCL in `shown`; 0 where nothing is."""
     any_clear, first = 0, at[0]
-    if at[TILE - 1] - first == TILE - 1:
+    if _is_run(at):
         source = cube[step, _BANDS, first : first + TILE]
         for i in range(TILE):
             bit = (clear >> min(source[i], 31)) & 1
@@ -64,8 +71,7 @@ def _look(cube: Cube, step: int, at: Places, clear: int, shown: Digital) -> int:
 def _load(cube: Cube, step: int, at: Places, raw: Digital, place: int, shown: Digital) -> None:
     """The bands of one time step; what lacks one is no longer shown."""
     first = at[0]
-    # the last tile repeats its last pixel, and such a one is no run of neighbours
-    near = at[TILE - 1] - first == TILE - 1 and at[TILE - 2] < at[TILE - 1]
+    near = _is_run(at)
     for k in range(cube.shape[1] - 1):
         band = _B07 if k == 0 else k - (k <= _B07)
         used = 0 if k == 0 else k - 1

@@ -119,6 +119,16 @@ def test_a_block_has_the_features_of_its_pixels_inside_row_by_row(
     same(found, compute_plain(dn[..., inside], scl[:, inside], dates))
 
 
+def test_a_run_that_is_not_full_is_not_taken_for_neighbours(random_cube: Random) -> None:
+    dn, scl, dates = random_cube(8, 40, 300)
+    inside = np.zeros(300, np.bool_)
+    inside[[3, 50, 100, 258]] = True  # the last is 255 pixels behind the first, as in a full run
+
+    found = compute_block(block_of(dn, scl).reshape(40, 11, 1, 300), inside[None], dates)
+
+    same(found, compute_plain(dn[..., inside], scl[:, inside], dates))
+
+
 @pytest.mark.parametrize("threads", [1, 2, 5])
 @pytest.mark.parametrize("run", [1, 64, 257, 100_000])
 def test_a_block_is_the_same_by_however_many_threads_and_however_it_is_shared(
@@ -205,11 +215,10 @@ def test_after_warming_up_nothing_is_left_to_compile(random_cube: Random) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("given", ["argument", "environment"])
 def test_compiled_code_is_kept_in_the_folder_that_is_given_and_loaded_from_it(
-    tmp_path: Path, given: str
+    tmp_path: Path,
 ) -> None:
-    folder = tmp_path / "compiled"
+    folder = str(tmp_path / "compiled")
     code = (
         "import sys; from pathlib import Path\n"
         "from geocrop_processes.features.compute import warm_up\n"
@@ -217,14 +226,24 @@ def test_compiled_code_is_kept_in_the_folder_that_is_given_and_loaded_from_it(
         "from geocrop_processes.features import kernels\n"
         "print(len(kernels._COMPILED.stats.cache_hits))"
     )
-    arguments, environment = (
-        ([str(folder)], {}) if given == "argument" else ([], {"NUMBA_CACHE_DIR": str(folder)})
-    )
 
-    found = [started(code, *arguments, **environment).strip() for _ in range(2)]
+    # only optimised code is kept
+    first = started(code, folder, NUMBA_OPT="3")
+    by_argument = started(code, folder, NUMBA_OPT="3")
+    by_environment = started(code, NUMBA_CACHE_DIR=folder, NUMBA_OPT="3")
 
-    assert found == ["0", "1"]
-    assert list(folder.rglob("*.nbc"))
+    assert [first.strip(), by_argument.strip(), by_environment.strip()] == ["0", "1", "1"]
+
+
+def test_compiled_code_is_known_by_the_text_of_all_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    from geocrop_processes.features import kernels  # noqa: PLC0415 - numba takes long to import
+
+    before = kernels._sources()
+
+    monkeypatch.setattr(kernels, "course", kernels.ranking)
+
+    assert before > 0
+    assert kernels._sources() != before
 
 
 @pytest.mark.slow
