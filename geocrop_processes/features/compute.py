@@ -49,7 +49,7 @@ def compute(
 
     Args:
         dn: harmonised digital numbers (time, 10, ...), bands in the order of `BANDS`, 0 = no data; any
-            dimensions of pixels, or none. Slices of C-contiguous arrays are read without a copy.
+            dimensions of pixels, or none. Slices of C-contiguous arrays are read slab by slab.
         scl: scene classification (time, ...), repeated to the pixels of `dn`.
         dates: the date of each time step, in any order, of one season, 1 September to 31 May.
 
@@ -67,7 +67,9 @@ def compute(
         cube[:, :-1], cube[:, -1] = dn[:, :, slab], scl[:, slab]
         work.run(cube, np.arange(slab.stop - start), start, out)
     return Features(
-        out.values.reshape(-1, *shape), out.n_valid.reshape(shape), out.max_gap_days.reshape(shape)
+        out.values.reshape(len(FEATURE_ORDER_V1), *shape),
+        out.n_valid.reshape(shape),
+        out.max_gap_days.reshape(shape),
     )
 
 

@@ -119,7 +119,8 @@ def _kernel(sources: int) -> Callable[..., None]:
         for start in range(0, len(pixels), TILE):
             left = min(TILE, len(pixels) - start)
             for i in range(TILE):
-                at[i] = pixels[start + min(i, left - 1)]
+                # the first one fills up, so that no full run of neighbours is seen where there is none
+                at[i] = pixels[start + (i if i < left else 0)]
             observe(cube, at, plan, tables.clear, sight)
             for lane in range(0, left, LANES):
                 find_gaps(sight, lane, gaps)

@@ -18,7 +18,7 @@ _HIDDEN = np.uint16(65535)
 type Cube = npt.NDArray[np.uint16]
 """(time, 11, pixel): ten bands, then SCL."""
 type Places = npt.NDArray[np.int64]
-"""A tile's pixels, ascending (TILE,)."""
+"""A tile's pixels, ascending; where there are fewer, the first again (TILE,)."""
 
 
 class Sight(NamedTuple):
