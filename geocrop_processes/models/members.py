@@ -228,6 +228,9 @@ class CatBoost(Member):
         """See `Member.from_bytes`."""
         classifier = catboost.CatBoostClassifier()
         try:
+            # the library reads on beyond the end where the length that follows "CBM1" says so
+            if int.from_bytes(content[4:8], "little") > len(content) - 8:
+                raise ValueError("the content is shorter than it says")  # noqa: TRY301
             classifier.load_model(blob=content)
         except (catboost.CatBoostError, ValueError) as error:
             raise UnusableModel("The CatBoost member cannot be read as cbm.") from error

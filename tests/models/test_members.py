@@ -107,6 +107,21 @@ def test_a_text_of_lightgbm_that_was_cut_off_anywhere_is_refused(
         MEMBERS["lightgbm"].from_bytes(forests["lightgbm"].to_bytes()[:-missing])
 
 
+@pytest.mark.parametrize("content", [b"CBM1 but no more", b"CBM1\xff\xff\xff\x7f" + bytes(99)])
+def test_catboost_bytes_that_are_shorter_than_they_say_are_refused(content: bytes) -> None:
+    """The library reads on beyond their end, which ends the process or not."""
+    with pytest.raises(UnusableModel, match="CatBoost"):
+        MEMBERS["catboost"].from_bytes(content)
+
+
+@pytest.mark.parametrize("missing", [1, 8, 100])
+def test_bytes_of_catboost_that_were_cut_off_anywhere_are_refused(
+    missing: int, forests: dict[str, Member]
+) -> None:
+    with pytest.raises(UnusableModel, match="CatBoost"):
+        MEMBERS["catboost"].from_bytes(forests["catboost"].to_bytes()[:-missing])
+
+
 def test_catboost_bytes_with_a_broken_description_are_refused(forests: dict[str, Member]) -> None:
     content = forests["catboost"].to_bytes()
     at = content.index(b'"boosting_options"')

@@ -12,7 +12,7 @@ import xgboost
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geocrop_processes.models.forest import catboost_format, lightgbm_format, xgboost_format
+from geocrop_processes.models.forest import catboost_format, lightgbm_format, ubjson, xgboost_format
 from geocrop_processes.models.forest.groups import groups_of
 from geocrop_processes.models.forest.kernels import kernels
 from geocrop_processes.models.forest.trees import Oblivious, Trees, Unsupported, above
@@ -257,3 +257,75 @@ def test_reaching_the_float32_above_a_threshold_is_being_greater_than_it(
             value = np.nextafter(np.float32(threshold), np.float32(near * np.inf if near else 0))
     question = above(np.array([threshold]))[0]
     assert bool(np.float32(value) >= question) == (float(value) > threshold)
+
+
+def change_tree(name: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    """Put a value first in an array of the first tree."""
+
+    def change(learner: dict[str, Any]) -> None:
+        tree = learner["gradient_booster"]["model"]["trees"][0]
+        tree[name] = np.append([value], tree[name][1:])
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda t: t["learner_model_param"].update(num_target="2"), "several targets"),
+        (lambda t: t["learner_model_param"].update(num_class="0"), "0 classes"),
+        (lambda t: t["learner_model_param"].update(num_feature="99999999999"), "features"),
+        (lambda t: t["learner_model_param"].update(base_score="[1,2]"), "base score has another"),
+        (lambda t: t["learner_model_param"].update(base_score="{"), "cannot be understood"),
+        (lambda t: t["gradient_booster"]["model"]["tree_info"].pop(), "different lengths"),
+        (
+            lambda t: t["gradient_booster"]["model"]["trees"][0]["tree_param"].update(
+                size_leaf_vector="3"
+            ),
+            "leaves are vectors",
+        ),
+        (change_tree("split_conditions", np.nan), "thresholds that are no numbers"),
+        (change_tree("left_children", 10_000), "a node that there is not"),
+        (change_tree("left_children", 0), "two parents"),
+        (change_tree("split_indices", 4), "a feature that there is not"),
+    ],
+)
+def test_what_is_wrong_with_a_description_of_xgboost_is_told(
+    change: Callable[[dict[str, Any]], None], reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = ubjson.loads(content("xgboost"))
+    trees = model["learner"]["gradient_booster"]["model"]
+    trees["tree_info"] = list(trees["tree_info"])
+    change(model["learner"])
+    monkeypatch.setattr(ubjson, "loads", lambda _: model)
+    with pytest.raises(Unsupported, match=reason):
+        xgboost_format.read(b"")
+
+
+def test_bytes_that_catboost_cannot_read_are_left_to_it() -> None:
+    with pytest.raises(Unsupported, match="cannot be written as JSON"):
+        catboost_format.read(b"not a model")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda f: f[0].update(flat_feature_index=7), "not numbered one by one"),
+        (lambda f: f.clear(), "a feature that there is not"),
+    ],
+)
+def test_features_of_catboost_are_numbered(
+    change: Callable[[list[dict[str, Any]]], None], reason: str
+) -> None:
+    with pytest.raises(Unsupported, match=reason):
+        read_json(altered(lambda m: change(m["features_info"]["float_features"])))
+
+
+def test_a_text_of_lightgbm_without_thresholds_that_are_numbers_is_told() -> None:
+    text = content("lightgbm").decode()
+    line = next(line for line in text.splitlines() if line.startswith("threshold="))
+    first, _, rest = line.removeprefix("threshold=").partition(" ")
+    broken = text.replace(line, f"threshold=nan {rest}", 1)
+    assert first
+    with pytest.raises(Unsupported, match="thresholds that are no numbers"):
+        lightgbm_format.read(broken.encode())
