@@ -35,7 +35,7 @@ from geocrop_processes.service.echo import echo
 from geocrop_processes.service.jobs import Job
 from geocrop_processes.service.lease import kept
 from geocrop_processes.service.problems import problem_of
-from geocrop_processes.service.queue import REPUBLISH, WORK, create_queue, republish
+from geocrop_processes.service.queue import WORK, create_queue, republish
 from geocrop_processes.service.steps import Step
 from geocrop_processes.settings import Settings
 from geocrop_processes.storage import RESULTS
@@ -256,13 +256,9 @@ def create_worker(settings: Settings) -> Celery:
         # connections, models and threads do not survive a fork
         return WorkerContext.of(settings)
 
-    def do_work(_kind: str) -> None:
+    def do_work() -> None:
         context = context_of(os.getpid())
-        work(context, lambda: republish(app, context.store))
-
-    def do_republish() -> None:
-        republish(app, context_of(os.getpid()).store)
+        work(context, lambda: republish(settings, context.store))
 
     app.task(do_work, name=WORK)
-    app.task(do_republish, name=REPUBLISH)
     return app
