@@ -17,6 +17,7 @@ from jsonschema.exceptions import ValidationError, best_match
 from geocrop_processes.domain.aoi import Aoi
 from geocrop_processes.domain.season import Season
 from geocrop_processes.errors import InvalidRequest, InvalidSeason
+from geocrop_processes.service.edge import check_text
 from geocrop_processes.service.problems import (
     INPUTS_OF_ERRORS,
     invalid,
@@ -46,12 +47,16 @@ def parse(content: bytes) -> dict[str, Any]:
     """The body of an execution request.
 
     Raises:
-        Problem: it is no JSON object.
+        Problem: it is no JSON object, or holds what can be neither stored nor sent.
     """
     try:
-        body = json.loads(content or b"{}", parse_constant=_refuse_constant)
-        # half a surrogate pair is JSON, but no text that can be stored or sent
-        json.dumps(body, ensure_ascii=False).encode()
+        body = json.loads(
+            content or b"{}",
+            parse_constant=_refuse_constant,
+            parse_float=_number,
+            parse_int=_whole_number,
+        )
+        check_text(body)
     except (ValueError, RecursionError) as error:
         raise invalid(f"The body of the request is no JSON: {error}.") from error
     if not isinstance(body, dict):
@@ -231,3 +236,16 @@ def _shown(value: Any) -> str:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")
+
+
+def _whole_number(text: str) -> int:
+    _number(text)
+    return int(text)
+
+
+def _number(text: str) -> float:
+    """A number that others can read: JSON's have no end, and become infinite to most who read them."""
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text if len(text) <= 20 else f'{text[:17]}...'} is too large a number")
+    return number

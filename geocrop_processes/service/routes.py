@@ -27,9 +27,6 @@ from geocrop_processes.service.processes import Description
 from geocrop_processes.service.results import OPEN, RETRY_AFTER_S, Outcome, job_url, status_info
 from geocrop_processes.service.urls import public_url
 
-MAX_BODY = 1 << 20
-"""The most bytes of an execution request."""
-
 _SYNCHRONOUS = 8
 """Executions that are answered at once, at the same time."""
 _REL = "http://www.opengis.net/def/rel/ogc/1.0/"
@@ -65,7 +62,7 @@ def processes_router(host: Host) -> APIRouter:
     @router.post("/{process_id}/execution", summary="Execute a process")
     async def execute(process_id: str, request: Request) -> Response:
         description = host.manager.describe(process_id)
-        body = parse(await _body(request))
+        body = parse(await request.body())
         order = await run_in_threadpool(host.manager.order, process_id, body)
         preferred = prefers_async(request)
         if runs_async(description, preferred=preferred):
@@ -116,22 +113,6 @@ def jobs_router(host: Host) -> APIRouter:
         return manager.renderer.response(outcome.only(output))
 
     return router
-
-
-async def _body(request: Request) -> bytes:
-    """The body of a request.
-
-    Raises:
-        Problem: it is too large (413).
-    """
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY:
-            raise Problem(
-                413, "Too large", f"The body of the request is larger than {MAX_BODY} bytes."
-            )
-    return bytes(body)
 
 
 def _accepted(host: Host, job: Job, *, preferred: bool) -> Response:
