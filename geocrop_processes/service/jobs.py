@@ -12,7 +12,7 @@ from sqlalchemy import Select, exists, func, insert, select, update
 
 from geocrop_processes.errors import UnknownJob
 from geocrop_processes.service import products, records, reports, steps
-from geocrop_processes.service.records import Job
+from geocrop_processes.service.records import Entry, Job
 from geocrop_processes.service.schema import Database, clock, jobs, plans
 from geocrop_processes.service.steps import Step
 from geocrop_processes.settings import Settings
@@ -20,7 +20,7 @@ from geocrop_processes.settings import Settings
 CROP_CLASSIFICATION = "crop-classification"
 """The process that is planned and done block by block; any other one is a single step."""
 
-__all__ = ["Job", "JobStore", "Step"]
+__all__ = ["Entry", "Job", "JobStore", "Step"]
 
 
 class JobStore:
@@ -104,7 +104,7 @@ class JobStore:
         owner: str | None = None,
         limit: int = 100,
         offset: int = 0,
-    ) -> tuple[list[Job], int]:
+    ) -> tuple[list[Entry], int]:
         """A page of jobs, the newest first, and how many there are.
 
         Args:

@@ -20,7 +20,7 @@ from geocrop_processes.errors import GeoCropError, Unavailable, UnknownJob
 from geocrop_processes.registry import Registry
 from geocrop_processes.service import results
 from geocrop_processes.service.inputs import Order, check
-from geocrop_processes.service.jobs import Job, JobStore
+from geocrop_processes.service.jobs import Entry, Job, JobStore
 from geocrop_processes.service.problems import Problem, no_such_process, problem_of
 from geocrop_processes.service.processes import Description
 from geocrop_processes.service.queue import publish
@@ -237,7 +237,7 @@ def _refusal(error: GeoCropError | Problem) -> ProcessorExecuteError:
     return refusal
 
 
-def _record(job: Job) -> dict[str, Any]:
+def _record(job: Entry) -> dict[str, Any]:
     """A job with the names and texts of pygeoapi."""
     times = {"created": job.created, "updated": job.updated, "finished": job.finished}
     return {
@@ -246,7 +246,7 @@ def _record(job: Job) -> dict[str, Any]:
         "status": job.status,
         "message": job.message,
         "progress": job.progress,
-        "parameters": job.inputs,
+        **({"parameters": job.inputs} if isinstance(job, Job) else {}),
         "mimetype": "application/json",
         **{name: None if at is None else results.timestamp(at) for name, at in times.items()},
         # pygeoapi sorts by it: a text is needed before there is a start

@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from geocrop_processes.service.filters import job_filters
 from geocrop_processes.service.host import Host
 from geocrop_processes.service.inputs import Order, parse
-from geocrop_processes.service.jobs import Job
+from geocrop_processes.service.jobs import Entry, Job
 from geocrop_processes.service.manager import runs_async
 from geocrop_processes.service.negotiation import (
     page_links,
@@ -115,7 +115,7 @@ def jobs_router(host: Host) -> APIRouter:
     return router
 
 
-def _accepted(host: Host, job: Job, *, preferred: bool) -> Response:
+def _accepted(host: Host, job: Entry, *, preferred: bool) -> Response:
     settings = host.manager.parts.settings
     headers = {"Location": job_url(settings, job.id), **_retry(job)}
     if preferred:
@@ -128,7 +128,7 @@ def _answered(host: Host, description: Description, order: Order) -> Response:
     return host.manager.renderer.response(Outcome.of_values(values, description, order.request))
 
 
-def _retry(job: Job) -> dict[str, str]:
+def _retry(job: Entry) -> dict[str, str]:
     return {"Retry-After": str(RETRY_AFTER_S)} if job.status in OPEN else {}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, event, text
 
 from geocrop_processes.errors import StoreUnavailable, UnknownJob
 from geocrop_processes.service.jobs import JobStore
@@ -305,6 +305,22 @@ def test_jobs_are_listed_newest_first_page_by_page(store: JobStore) -> None:
     store.dismiss("j2")
     assert [job.id for job in store.list(status=["dismissed"])[0]] == ["j2"]
     assert store.list(status=["accepted", "dismissed"])[1] == 5
+
+
+def test_a_list_reads_nothing_of_a_job_that_it_does_not_show(store: JobStore) -> None:
+    """Inputs and results can be large, and a page can have a thousand jobs."""
+    store.add("a", "echo", {"message": "x" * 1000}, {})
+    asked: list[str] = []
+    event.listen(
+        store._database._reader,
+        "before_cursor_execute",
+        lambda *arguments: asked.append(arguments[2]),
+    )
+    (job,), _ = store.list()
+    assert (job.id, job.status) == ("a", "accepted")
+    assert any("FROM jobs" in statement for statement in asked)
+    for column in ("inputs", "request", "result", "error"):
+        assert not any(f"jobs.{column}" in statement for statement in asked)
 
 
 def test_jobs_are_listed_by_time_and_duration(store: JobStore, tmp_path: Path) -> None:
