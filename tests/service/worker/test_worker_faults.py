@@ -223,6 +223,26 @@ def test_a_killed_process_of_the_pool_is_replaced_and_its_step_done_again(
 
 
 @pytest.mark.slow
+def test_a_worker_that_is_asked_to_end_gives_back_what_it_does(
+    settings: Settings, broker: str, tmp_path: Path
+) -> None:
+    served = with_broker(settings, broker, lease_s=600, republish_s=0.3)
+    store = JobStore.of(served)
+    with celery(served, tmp_path / "celery.log") as process:
+        store.add("a", "echo", {"message": "x", "pause": 60}, {})
+        eventually(lambda: store.get("a").status == "running" or process.poll() is not None)
+        # what `geocrop serve` makes of a polite signal
+        process.send_signal(signal.SIGQUIT)
+        process.wait(30)
+    with store._database.read() as connection:
+        row = connection.execute(select(steps)).one()
+    said = (tmp_path / "celery.log").read_text()
+    assert (row.state, row.attempt, row.failures) == ("due", 1, 0), said
+    assert store.due() == {"run": 1}
+    store.close()
+
+
+@pytest.mark.slow
 def test_a_killed_worker_comes_back_and_computes_no_finished_block_again(
     settings: Settings, model: RegisteredModel, broker: str, tmp_path: Path
 ) -> None:
