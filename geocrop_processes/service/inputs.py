@@ -173,17 +173,22 @@ def _check_season(values: Mapping[str, Any]) -> None:
         InvalidSeason: there is none, it has not begun, or the as-of date lies outside it.
     """
     as_of = values.get("as_of")
-    try:
-        day = None if as_of is None else date.fromisoformat(as_of)
-    except ValueError as error:
-        raise InvalidSeason(
-            f"The as-of date {as_of!r} is no date of the form YYYY-MM-DD."
-        ) from error
-    season = Season(values["year"], day)
+    season = Season(values["year"], None if as_of is None else _day(as_of))
     if not season.has_begun(datetime.now(UTC).date()):
         raise InvalidSeason(
             f"There is no imagery of season {season.year} yet: it begins on {season.start}."
         )
+
+
+def _day(text: str) -> date:
+    """A date of the one form that is asked for; Python knows more of them."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = None
+    if day is None or day.isoformat() != text:
+        raise InvalidSeason(f"The as-of date {text!r} is no date of the form YYYY-MM-DD.")
+    return day
 
 
 def _request(body: Mapping[str, Any], process: Description) -> dict[str, Any]:

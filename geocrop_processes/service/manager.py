@@ -121,7 +121,7 @@ class CeleryManager(BaseManager):  # type: ignore[misc] # pygeoapi ships no type
             problem = problem_of(error)
             waiting = "It is kept, and runs as soon as the queue answers."
             parts.store.note(job.id, waiting)
-            problem.detail = f"{error} The job is {job.id}. {waiting}"
+            problem.detail = f"{problem.detail} The job is {job.id}. {waiting}"
             # without a Retry-After: whoever asked again would have two jobs
             problem.headers = {"Location": results.job_url(parts.settings, job.id)}
             raise problem from error

@@ -174,7 +174,10 @@ class Renderer:
         if outcome.response == "document":
             return JSONResponse(self.document(outcome))
         outputs = outcome.outputs
-        if outputs and all(o.mode == "reference" for o in outputs.values()):
+        if not outputs:
+            # what was asked for was not produced
+            return Response(status_code=204)
+        if all(o.mode == "reference" for o in outputs.values()):
             links = ", ".join(
                 f'<{self._href(o, outcome)}>; rel="item"; title="{key}"; type="{o.media_type}"'
                 for key, o in outputs.items()

@@ -1,7 +1,5 @@
 """The routes of OGC API - Processes: processes, executions, jobs, results."""
 
-import html
-import json
 from typing import Any
 
 import anyio
@@ -9,7 +7,7 @@ import pygeoapi.api.processes as process_api
 from anyio import to_thread
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import JSONResponse, Response
 
 from geocrop_processes.service.filters import job_filters
 from geocrop_processes.service.host import Host
@@ -19,6 +17,7 @@ from geocrop_processes.service.manager import runs_async
 from geocrop_processes.service.negotiation import (
     page_links,
     prefers_async,
+    shown,
     wants_html,
     whole_number,
 )
@@ -92,12 +91,12 @@ def jobs_router(host: Host) -> APIRouter:
             "numberMatched": total,
             "numberReturned": len(page),
         }
-        return _shown(request, document, "Jobs")
+        return shown(request, document, "Jobs")
 
     @router.get("/{job_id}", summary="A job's status")
     def job(job_id: str, request: Request) -> Response:
         found = store.get(job_id)
-        return _shown(request, status_info(found, settings), f"Job {job_id}", _retry(found))
+        return shown(request, status_info(found, settings), f"Job {job_id}", _retry(found))
 
     @router.delete("/{job_id}", summary="Dismiss a job")
     def dismiss(job_id: str) -> Response:
@@ -165,17 +164,3 @@ def _described(description: Description, url: str) -> Description:
 
 def _summary(description: Description) -> Description:
     return {k: v for k, v in description.items() if k not in {"inputs", "outputs", "example"}}
-
-
-def _shown(
-    request: Request, document: dict[str, Any], title: str, headers: dict[str, str] | None = None
-) -> Response:
-    """A document as JSON, or as a page for people where one is asked for."""
-    if not wants_html(request):
-        return JSONResponse(document, headers=headers)
-    # whatever a client has sent is text here, and never markup
-    name, text = html.escape(title), html.escape(json.dumps(document, indent=1))
-    return HTMLResponse(
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title><h1>{name}</h1><pre>{text}</pre>',
-        headers=headers,
-    )

@@ -86,6 +86,8 @@ def test_every_input_can_be_given_and_wrapped_as_a_value() -> None:
         ({"year": 10**30}, ("'year'", "calendar")),
         ({"as_of": "2022-08-31"}, ("'as_of'", "2022-08-31", "2022-09-01 to 2023-05-31")),
         ({"as_of": "tomorrow"}, ("'as_of'", "tomorrow", "YYYY-MM-DD")),
+        ({"as_of": "20230131"}, ("'as_of'", "20230131", "YYYY-MM-DD")),
+        ({"as_of": "2023-W05-2"}, ("'as_of'", "2023-W05-2", "YYYY-MM-DD")),
         ({"model": "other"}, ("'model'", "'other'", "geocrop-demo@2")),
         ({"model": ""}, ("'model'", '""', "at least 1")),
         ({"mask": "water"}, ("'mask'", '"water"', "none", "cropland")),

@@ -392,6 +392,12 @@ def test_several_raw_outputs_come_in_parts(api: Api) -> None:
     assert second.endswith(b"\r\n\r\n" + files["style"] + b"\r\n")
 
 
+def test_an_output_that_was_asked_for_raw_and_not_produced_is_no_content(api: Api) -> None:
+    body = {"inputs": {"message": "x"}, "outputs": {"bbox": {}}, "response": "raw"}
+    answer = api.execute("echo", body)
+    assert (answer.status_code, answer.content) == (204, b"")
+
+
 def test_one_output_can_be_fetched_alone(api: Api) -> None:
     job_id = api.submit()
     files = api.finish(job_id)
@@ -563,6 +569,10 @@ def test_conformance_is_told_and_does_not_grow(api: Api, conforms: Callable[...,
     assert first == api.get("/conformance").json()
     assert any(c.endswith("/conf/dismiss") for c in first["conformsTo"])
     assert not any(c.endswith("/conf/callback") for c in first["conformsTo"])
+    # what it claims is there
+    assert not any(c.endswith("/conf/collections") for c in first["conformsTo"])
+    assert api.get("/conformance?f=html").headers["content-type"].startswith("text/html")
+    assert api.get("/conformance?f=xml").status_code == 400
 
 
 def test_the_openapi_document_has_every_process(api: Api) -> None:
@@ -586,6 +596,19 @@ def test_pages_of_other_origins_may_ask_and_read(api: Api) -> None:
 def test_the_service_tells_that_it_lives_and_is_ready(api: Api) -> None:
     assert api.get("/healthz").json() == {"status": "ok"}
     assert api.get("/readyz").json() == {"status": "ok"}
+
+
+def test_where_our_parts_are_is_told_to_the_log_only(
+    api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    job_id = api.submit()
+    api.finish(job_id)
+    api.storage.delete(RESULTS, f"results/{job_id}/")
+    answer = api.get(f"/jobs/{job_id}/results/style")
+    assert answer.status_code == 503
+    folder = str(Path(api.storage.url(RESULTS)).parent)
+    assert folder not in answer.text
+    assert folder in caplog.text
 
 
 def test_what_is_not_there_and_what_goes_wrong_are_problems(
