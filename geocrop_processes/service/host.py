@@ -25,7 +25,7 @@ from yaml import YAMLError
 
 from geocrop_processes.errors import InvalidSetting
 from geocrop_processes.service.manager import CeleryManager, Parts
-from geocrop_processes.service.negotiation import wants_html
+from geocrop_processes.service.negotiation import shown, wants_html
 from geocrop_processes.service.problems import invalid
 from geocrop_processes.service.urls import public_url
 from geocrop_processes.settings import Settings
@@ -34,7 +34,10 @@ CONFIG = Path(str(files("geocrop_processes.service") / "pygeoapi-config.yml"))
 """pygeoapi's configuration as it comes with us: in a checkout a link to the folder `pygeoapi-config`."""
 
 _MANAGER = f"{CeleryManager.__module__}.{CeleryManager.__qualname__}"
-_NOT_OFFERED = "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/callback"
+_NOT_OFFERED = {
+    "http://www.opengis.net/spec/ogcapi-common-2/1.0/conf/collections",
+    "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/callback",
+}
 _OFFERED = (
     "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/dismiss",
     "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/job-list",
@@ -62,10 +65,8 @@ class Host:
         self.manager: CeleryManager = self.api.manager
         self.manager.attach(parts)
         # pygeoapi's list grows with every answer
-        processes = [c for c in process_api.CONFORMANCE_CLASSES if c != _NOT_OFFERED]
-        self.conformance = {
-            "conformsTo": sorted({*core.CONFORMANCE_CLASSES, *processes, *_OFFERED})
-        }
+        theirs = {*core.CONFORMANCE_CLASSES, *process_api.CONFORMANCE_CLASSES}
+        self.conformance = {"conformsTo": sorted((theirs - _NOT_OFFERED) | {*_OFFERED})}
 
     async def answer(
         self, request: Request, function: Callable[..., Answer], *args: Any
@@ -98,8 +99,8 @@ def host_router(host: Host) -> APIRouter:
         return await host.answer(request, _landing_page)
 
     @router.get("/conformance", summary="What this service conforms to")
-    def conformance() -> dict[str, Any]:
-        return host.conformance
+    def conformance(request: Request) -> Response:
+        return shown(request, host.conformance, "Conformance")
 
     @router.get("/openapi", summary="The OpenAPI document")
     async def openapi(request: Request) -> Response:

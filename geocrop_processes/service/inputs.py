@@ -17,6 +17,7 @@ from jsonschema.exceptions import ValidationError, best_match
 from geocrop_processes.domain.aoi import Aoi
 from geocrop_processes.domain.season import Season
 from geocrop_processes.errors import InvalidRequest, InvalidSeason
+from geocrop_processes.service.edge import check_text
 from geocrop_processes.service.problems import (
     INPUTS_OF_ERRORS,
     invalid,
@@ -46,12 +47,16 @@ def parse(content: bytes) -> dict[str, Any]:
     """The body of an execution request.
 
     Raises:
-        Problem: it is no JSON object.
+        Problem: it is no JSON object, or holds what can be neither stored nor sent.
     """
     try:
-        body = json.loads(content or b"{}", parse_constant=_refuse_constant)
-        # half a surrogate pair is JSON, but no text that can be stored or sent
-        json.dumps(body, ensure_ascii=False).encode()
+        body = json.loads(
+            content or b"{}",
+            parse_constant=_refuse_constant,
+            parse_float=_number,
+            parse_int=_whole_number,
+        )
+        check_text(body)
     except (ValueError, RecursionError) as error:
         raise invalid(f"The body of the request is no JSON: {error}.") from error
     if not isinstance(body, dict):
@@ -168,17 +173,22 @@ def _check_season(values: Mapping[str, Any]) -> None:
         InvalidSeason: there is none, it has not begun, or the as-of date lies outside it.
     """
     as_of = values.get("as_of")
-    try:
-        day = None if as_of is None else date.fromisoformat(as_of)
-    except ValueError as error:
-        raise InvalidSeason(
-            f"The as-of date {as_of!r} is no date of the form YYYY-MM-DD."
-        ) from error
-    season = Season(values["year"], day)
+    season = Season(values["year"], None if as_of is None else _day(as_of))
     if not season.has_begun(datetime.now(UTC).date()):
         raise InvalidSeason(
             f"There is no imagery of season {season.year} yet: it begins on {season.start}."
         )
+
+
+def _day(text: str) -> date:
+    """A date of the one form that is asked for; Python knows more of them."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = None
+    if day is None or day.isoformat() != text:
+        raise InvalidSeason(f"The as-of date {text!r} is no date of the form YYYY-MM-DD.")
+    return day
 
 
 def _request(body: Mapping[str, Any], process: Description) -> dict[str, Any]:
@@ -231,3 +241,16 @@ def _shown(value: Any) -> str:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")
+
+
+def _whole_number(text: str) -> int:
+    _number(text)
+    return int(text)
+
+
+def _number(text: str) -> float:
+    """A number that others can read: JSON's have no end, and become infinite to most who read them."""
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text if len(text) <= 20 else f'{text[:17]}...'} is too large a number")
+    return number

@@ -12,7 +12,7 @@ from sqlalchemy import Select, exists, func, insert, select, update
 
 from geocrop_processes.errors import UnknownJob
 from geocrop_processes.service import products, records, reports, steps
-from geocrop_processes.service.records import Job
+from geocrop_processes.service.records import Entry, Job
 from geocrop_processes.service.schema import Database, clock, jobs, plans
 from geocrop_processes.service.steps import Step
 from geocrop_processes.settings import Settings
@@ -20,7 +20,10 @@ from geocrop_processes.settings import Settings
 CROP_CLASSIFICATION = "crop-classification"
 """The process that is planned and done block by block; any other one is a single step."""
 
-__all__ = ["Job", "JobStore", "Step"]
+_CLAIMS = 20
+"""How often another may be quicker before one waits for the next message."""
+
+__all__ = ["Entry", "Job", "JobStore", "Step"]
 
 
 class JobStore:
@@ -58,7 +61,6 @@ class JobStore:
         request: dict[str, Any],
         *,
         owner: str = "anonymous",
-        digest: str | None = None,
     ) -> Job:
         """Accept a job: its first step is due."""
         with self._database.write() as connection:
@@ -73,7 +75,6 @@ class JobStore:
                     updated=now,
                     inputs=inputs,
                     request=request,
-                    digest=digest,
                 )
             )
             first = steps.PLAN if process == CROP_CLASSIFICATION else steps.RUN
@@ -104,7 +105,7 @@ class JobStore:
         owner: str | None = None,
         limit: int = 100,
         offset: int = 0,
-    ) -> tuple[list[Job], int]:
+    ) -> tuple[list[Entry], int]:
         """A page of jobs, the newest first, and how many there are.
 
         Args:
@@ -158,8 +159,18 @@ class JobStore:
 
     def claim(self, kinds: Sequence[str]) -> Step | None:
         """Lease the next due step of these kinds, fairly over jobs; None where nothing is due."""
-        with self._database.write() as connection:
-            return steps.claim(connection, kinds, self.lease_s, self._attempts)
+        with self._database.read() as connection:
+            silent = steps.silent(connection, self.lease_s, self._attempts)
+        for left in silent:
+            with self._database.write() as connection:
+                steps.give_up(connection, left, self._attempts)
+        for _ in range(_CLAIMS):
+            with self._database.write() as connection:
+                row = steps.next_due(connection, kinds, self.lease_s)
+                step = None if row is None else steps.take(connection, row, self.lease_s)
+            if row is None or step is not None:
+                return step
+        return None
 
     def renew(self, step: Step) -> bool:
         """Keep a lease; False where it is lost or the job is not open: nothing will come of the step."""
@@ -225,10 +236,15 @@ class JobStore:
         with self._database.write() as connection:
             return reports.cleaned(connection, step)
 
+    def sweep(self, job_id: str) -> None:
+        """Have cleaned up what was written too late for a closed job; nothing where it is open."""
+        with self._database.write() as connection:
+            steps.sweep(connection, job_id)
+
     def due(self) -> dict[str, int]:
         """How many steps can be claimed now, by kind; those whose holders are silent are among them."""
         with self._database.read() as connection:
-            return steps.due(connection)
+            return steps.due(connection, self.lease_s)
 
     def product_of(self, digest: str) -> Job | None:
         """The newest successful job of a digest."""

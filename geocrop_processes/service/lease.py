@@ -33,6 +33,9 @@ def kept(store: JobStore, step: Step) -> Iterator[Event]:
                 logger.warning(
                     "job %s: the lease of %s %s: %s", step.job_id, step.kind, step.name, error
                 )
+            except Exception:
+                # a lease that nobody renews any more is lost without a word
+                logger.exception("job %s: the lease of %s %s", step.job_id, step.kind, step.name)
 
     thread = Thread(target=renew, name=f"lease-{step.id}", daemon=True)
     thread.start()

@@ -20,15 +20,12 @@ from geocrop_processes.errors import GeoCropError, Unavailable, UnknownJob
 from geocrop_processes.registry import Registry
 from geocrop_processes.service import results
 from geocrop_processes.service.inputs import Order, check
-from geocrop_processes.service.jobs import Job, JobStore
+from geocrop_processes.service.jobs import Entry, Job, JobStore
 from geocrop_processes.service.problems import Problem, no_such_process, problem_of
-from geocrop_processes.service.processes import CROP_CLASSIFICATION, Description
+from geocrop_processes.service.processes import Description
 from geocrop_processes.service.queue import publish
 from geocrop_processes.settings import Settings
 from geocrop_processes.storage import Storage
-
-_FIRST_STEP = {CROP_CLASSIFICATION: "plan"}
-"""The kind of a job's first step; `run` for processes of one step."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +40,8 @@ class Parts:
     """The products."""
     registry: Registry
     """The models."""
-    publish: Callable[[str], None]
-    """Tells the workers that there is a step of a kind; raises `BrokerUnavailable`."""
+    publish: Callable[[], None]
+    """Tells the workers that there is work; raises `BrokerUnavailable`."""
 
     @classmethod
     def open(cls, settings: Settings, store: JobStore | None = None) -> "Parts":
@@ -119,13 +116,14 @@ class CeleryManager(BaseManager):  # type: ignore[misc] # pygeoapi ships no type
         parts = self.parts
         job = parts.store.add(uuid4().hex, process_id, order.inputs, order.request)
         try:
-            parts.publish(_FIRST_STEP.get(process_id, "run"))
+            parts.publish()
         except Unavailable as error:
             problem = problem_of(error)
             waiting = "It is kept, and runs as soon as the queue answers."
             parts.store.note(job.id, waiting)
-            problem.detail = f"{error} The job is {job.id}. {waiting}"
-            problem.headers["Location"] = results.job_url(parts.settings, job.id)
+            problem.detail = f"{problem.detail} The job is {job.id}. {waiting}"
+            # without a Retry-After: whoever asked again would have two jobs
+            problem.headers = {"Location": results.job_url(parts.settings, job.id)}
             raise problem from error
         return job
 
@@ -143,7 +141,7 @@ class CeleryManager(BaseManager):  # type: ignore[misc] # pygeoapi ships no type
         job = self.parts.store.dismiss(job_id)
         # where nobody can be told now, what is left is removed when the queue answers again
         with suppress(Unavailable):
-            self.parts.publish("clean")
+            self.parts.publish()
         return job
 
     # what pygeoapi's own routes call
@@ -239,7 +237,7 @@ def _refusal(error: GeoCropError | Problem) -> ProcessorExecuteError:
     return refusal
 
 
-def _record(job: Job) -> dict[str, Any]:
+def _record(job: Entry) -> dict[str, Any]:
     """A job with the names and texts of pygeoapi."""
     times = {"created": job.created, "updated": job.updated, "finished": job.finished}
     return {
@@ -248,7 +246,7 @@ def _record(job: Job) -> dict[str, Any]:
         "status": job.status,
         "message": job.message,
         "progress": job.progress,
-        "parameters": job.inputs,
+        **({"parameters": job.inputs} if isinstance(job, Job) else {}),
         "mimetype": "application/json",
         **{name: None if at is None else results.timestamp(at) for name, at in times.items()},
         # pygeoapi sorts by it: a text is needed before there is a start

@@ -1,9 +1,13 @@
 """What a request prefers: JSON or HTML (RFC 9110), asynchronous or not (RFC 7240); pages of lists."""
 
+import html
+import json
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import Request
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from geocrop_processes.service.problems import invalid
 
@@ -78,6 +82,20 @@ def page_links(
     if offset:
         links.append(link("prev", max(0, offset - limit), "The page before"))
     return links
+
+
+def shown(
+    request: Request, document: dict[str, Any], title: str, headers: dict[str, str] | None = None
+) -> Response:
+    """A document as JSON, or as a page for people where one is asked for."""
+    if not wants_html(request):
+        return JSONResponse(document, headers=headers)
+    # whatever a client has sent is text here, and never markup
+    name, text = html.escape(title), html.escape(json.dumps(document, indent=1))
+    return HTMLResponse(
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title><h1>{name}</h1><pre>{text}</pre>',
+        headers=headers,
+    )
 
 
 def _accepted(header: str) -> Iterator[tuple[str, float]]:

@@ -1,11 +1,13 @@
 """The one table: what went wrong -> the OGC exception type and HTTP status (RFC 7807)."""
 
+import logging
 from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi.responses import JSONResponse
 
 from geocrop_processes.errors import (
+    BrokerUnavailable,
     GeoCropError,
     Inconsistent,
     InvalidPlace,
@@ -13,10 +15,15 @@ from geocrop_processes.errors import (
     InvalidSeason,
     NoMap,
     OutsideRegion,
+    RegistryUnavailable,
+    StorageUnavailable,
+    StoreUnavailable,
     Unavailable,
     UnknownJob,
     UnknownModel,
 )
+
+logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -101,10 +108,27 @@ _TABLE: tuple[tuple[type[GeoCropError], int, str, str], ...] = (
 )
 
 
+_OURS: dict[type[GeoCropError], str] = {
+    StorageUnavailable: "The storage does not do what it should; the server's log says more.",
+    RegistryUnavailable: "The model registry does not answer; the server's log says more.",
+    StoreUnavailable: "The job store does not answer; the server's log says more.",
+    BrokerUnavailable: "The queue does not answer; the server's log says more.",
+}
+"""What clients are told of parts of our own: where these are is nobody's business."""
+
+
+def told(error: GeoCropError) -> str:
+    """An error in words for clients; what they are not told goes to the log."""
+    if type(error) not in _OURS:
+        return str(error)
+    logger.warning("%s", error)
+    return _OURS[type(error)]
+
+
 def problem_of(error: GeoCropError) -> Problem:
     """What a client is told of an error."""
     for kind, status, title, uri in _TABLE:
         if isinstance(error, kind):
             headers = {"Retry-After": "10"} if status == 503 else {}
-            return Problem(status, title, str(error), uri, headers)
-    return Problem(500, "Internal error", str(error))
+            return Problem(status, title, told(error), uri, headers)
+    return Problem(500, "Internal error", told(error))

@@ -4,6 +4,7 @@ So nothing depends on a message: one that is lost is sent again by the beat, one
 """
 
 from functools import cache
+from typing import Any
 
 from celery import Celery  # type: ignore[import-untyped]
 from kombu.exceptions import ChannelError, OperationalError
@@ -15,10 +16,8 @@ from geocrop_processes.settings import Settings
 
 WORK = "geocrop.work"
 """The task that claims a step and does it."""
-REPUBLISH = "geocrop.republish"
-"""The task of the beat: messages for what is due."""
 QUEUE = "geocrop"
-"""The queue of both."""
+"""Its queue."""
 
 _MOST_MESSAGES = 64
 """More messages than this are never waiting: each worker that ends a step sends another."""
@@ -26,10 +25,12 @@ _VISIBILITY_S = 3600
 """A message that was not acknowledged for so long is delivered again; no step takes nearly as long."""
 _SOFT_SHUTDOWN_S = 3.0
 """Seconds that a stopped worker has for the step it is doing; then its message is put back."""
+_ANSWER_S = 5.0
+"""Seconds that whoever publishes waits for the broker's answer: one that hangs holds up no request."""
 
 
-def create_queue(settings: Settings) -> Celery:
-    """Celery as both sides use it."""
+def create_queue(settings: Settings, **transport: Any) -> Celery:
+    """Celery as both sides use it, with options for the connection to the broker."""
     app = Celery("geocrop", broker=settings.service.broker, set_as_current=False)
     app.conf.update(
         task_default_queue=QUEUE,
@@ -50,56 +51,54 @@ def create_queue(settings: Settings) -> Celery:
             "interval_start": 0.0,
             "interval_step": 0.1,
             "interval_max": 0.2,
-        },
-        beat_schedule={
-            REPUBLISH: {
-                "task": REPUBLISH,
-                "schedule": settings.service.republish_s,
-                # where nobody is there to take them they do not pile up
-                "options": {"expires": settings.service.republish_s},
-            }
+            **transport,
         },
     )
     return app
 
 
-_queue_of = cache(create_queue)
+@cache
+def _publisher(settings: Settings) -> Celery:
+    """The queue as those use it who only publish: a worker waits for messages much longer than they wait."""
+    if settings.service.broker is None:
+        raise BrokerUnavailable("There is no queue: GEOCROP_SERVICE__BROKER names none.")
+    return create_queue(settings, socket_timeout=_ANSWER_S)
 
 
-def publish(target: Settings | Celery, kind: str) -> None:
-    """Tell the workers that there is work of a kind.
+def publish(settings: Settings) -> None:
+    """Tell the workers that there is work.
 
     Raises:
         BrokerUnavailable: the queue does not answer. What is due is due all the same: the beat tells of it.
     """
-    if isinstance(target, Settings):
-        if target.service.broker is None:
-            raise BrokerUnavailable("There is no queue: GEOCROP_SERVICE__BROKER names none.")
-        target = _queue_of(target)
+    app = _publisher(settings)
     try:
-        target.send_task(WORK, args=[kind], retry=False)
+        app.send_task(WORK, retry=False)
     except (OperationalError, RedisError, OSError) as error:
         raise _unavailable(error) from error
 
 
-def republish(app: Celery, store: JobStore) -> int:
+def republish(settings: Settings, store: JobStore) -> int:
     """Send as many messages as there are due steps, less those that wait already; tells how many.
 
     Raises:
         BrokerUnavailable: the queue does not answer.
         StoreUnavailable: the job store does not.
     """
-    due = [kind for kind, count in store.due().items() for _ in range(min(count, _MOST_MESSAGES))]
-    if not due:
-        return 0
-    missing = due[: max(0, _MOST_MESSAGES - _waiting(app))][: max(0, len(due) - _waiting(app))]
-    for kind in missing:
-        publish(app, kind)
-    return len(missing)
+    due = min(sum(store.due().values()), _MOST_MESSAGES)
+    missing = max(0, due - waiting(settings)) if due else 0
+    for _ in range(missing):
+        publish(settings)
+    return missing
 
 
-def _waiting(app: Celery) -> int:
-    """How many messages nobody has taken yet."""
+def waiting(settings: Settings) -> int:
+    """How many messages nobody has taken yet.
+
+    Raises:
+        BrokerUnavailable: the queue does not answer.
+    """
+    app = _publisher(settings)
     try:
         with app.connection_for_write() as connection:
             declared = connection.default_channel.queue_declare(QUEUE, passive=True)

@@ -1,19 +1,22 @@
 """What is known of a job, and which jobs a list holds."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import ColumnElement, Connection, func, select
 from sqlalchemy.engine import Row
 
 from geocrop_processes.service.schema import clock, jobs
 
+_TIMES = ("created", "updated", "started", "finished")
+"""The columns that hold moments."""
+
 
 @dataclass(frozen=True)
-class Job:
-    """What was known of a job at one moment."""
+class Entry:
+    """What a list told of a job at one moment."""
 
     id: str
     """Its name."""
@@ -33,6 +36,19 @@ class Job:
     """When its first step was claimed."""
     finished: datetime | None
     """When its status became final."""
+
+    @classmethod
+    def of_row(cls, row: Row[*tuple[Any, ...]]) -> Self:
+        """A row of the table of jobs that has each field's column."""
+        values = {field.name: getattr(row, field.name) for field in fields(cls)}
+        times = {name: _moment(values[name]) for name in _TIMES}
+        return cls(**values | times)
+
+
+@dataclass(frozen=True)
+class Job(Entry):
+    """What was known of a job at one moment."""
+
     inputs: dict[str, Any]
     """Validated inputs, defaults among them."""
     request: dict[str, Any]
@@ -46,26 +62,9 @@ class Job:
     owner: str
     """Who asked."""
 
-    @classmethod
-    def of_row(cls, row: Row[*tuple[Any, ...]]) -> "Job":
-        """A row of the table of jobs."""
-        return cls(
-            id=row.id,
-            process=row.process,
-            status=row.status,
-            progress=row.progress,
-            message=row.message,
-            created=datetime.fromtimestamp(row.created, UTC),
-            updated=datetime.fromtimestamp(row.updated, UTC),
-            started=None if row.started is None else datetime.fromtimestamp(row.started, UTC),
-            finished=None if row.finished is None else datetime.fromtimestamp(row.finished, UTC),
-            inputs=row.inputs,
-            request=row.request,
-            result=row.result,
-            error=row.error,
-            digest=row.digest,
-            owner=row.owner,
-        )
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
 @dataclass(frozen=True)
@@ -108,9 +107,14 @@ class Filter:
         return clauses
 
 
-def page(connection: Connection, wanted: Filter, limit: int, offset: int) -> tuple[list[Job], int]:
+def page(
+    connection: Connection, wanted: Filter, limit: int, offset: int
+) -> tuple[list[Entry], int]:
     """A page of jobs, the newest first, and how many there are."""
     clauses = wanted.conditions(clock(connection))
     total = connection.execute(select(func.count()).select_from(jobs).where(*clauses)).scalar_one()
-    rows = select(jobs).where(*clauses).order_by(jobs.c.number.desc())
-    return [Job.of_row(row) for row in connection.execute(rows.limit(limit).offset(offset))], total
+    shown = [jobs.c[field.name] for field in fields(Entry)]
+    rows = select(*shown).where(*clauses).order_by(jobs.c.number.desc())
+    return [
+        Entry.of_row(row) for row in connection.execute(rows.limit(limit).offset(offset))
+    ], total

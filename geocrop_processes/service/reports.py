@@ -11,22 +11,22 @@ from sqlalchemy import Connection, insert, select, update
 
 from geocrop_processes.service.schema import clock, jobs, plans, steps
 from geocrop_processes.service.steps import (
+    BACKOFF_S,
     BLOCK,
     CLEAN,
     CLOSED,
     DONE,
     DUE,
     FINISH,
+    OPEN,
     SUCCESSFUL,
     Step,
     add,
     fail_job,
     held,
-    is_open,
+    lock,
 )
 
-_BACKOFF_S = 60.0
-"""The longest wait before another attempt."""
 _PLANNED, _MAPPED = 10, 90
 """Progress in percent when the plan is made, and when every block is done."""
 
@@ -55,7 +55,7 @@ def block_done(connection: Connection, step: Step) -> bool:
     if not _end(connection, step):
         return False
     row = connection.execute(
-        select(jobs.c.blocks, jobs.c.blocks_done).where(jobs.c.id == step.job_id).with_for_update()
+        select(jobs.c.blocks, jobs.c.blocks_done).where(jobs.c.id == step.job_id)
     ).one()
     done = row.blocks_done + 1
     _note(
@@ -80,7 +80,7 @@ def finished(
     values: dict[str, Any] = {"digest": digest} if digest else {}
     connection.execute(
         update(jobs)
-        .where(jobs.c.id == step.job_id)
+        .where(jobs.c.id == step.job_id, jobs.c.status.in_(OPEN))
         .values(
             **values,
             status=SUCCESSFUL,
@@ -106,8 +106,8 @@ def attempts_of_blocks(connection: Connection, job_id: str) -> dict[str, int]:
 
 
 def release(connection: Connection, step: Step) -> None:
-    """The holder gives the step back undone: it is due again where its job is open."""
-    state = DUE if step.kind == CLEAN or is_open(connection, step.job_id) else CLOSED
+    """The holder gives the step back undone: it is due again where its job is open. That is no failure."""
+    state = DUE if lock(connection, step.job_id) in OPEN or step.kind == CLEAN else CLOSED
     connection.execute(update(steps).where(*held(step)).values(state=state, at=clock(connection)))
 
 
@@ -120,15 +120,18 @@ def failed(
     connection: Connection, step: Step, error: dict[str, Any], *, retry: bool, attempts: int
 ) -> bool:
     """The step failed: it is due again after a while, or its job has failed."""
-    wanted = step.kind == CLEAN or is_open(connection, step.job_id)
-    if not wanted or not retry or (step.attempt >= attempts and step.kind != CLEAN):
+    wanted = lock(connection, step.job_id) in OPEN or step.kind == CLEAN
+    failures = step.failures + 1
+    if not wanted or not retry or (failures >= attempts and step.kind != CLEAN):
         counts = _end(connection, step)
         if counts:
             fail_job(connection, step.job_id, error)
         return counts
-    wait = min(_BACKOFF_S, 2.0 ** (step.attempt - 1))
+    wait = min(BACKOFF_S, 2.0 ** min(failures - 1, 10))
     row = connection.execute(
-        update(steps).where(*held(step)).values(state=DUE, at=clock(connection) + wait)
+        update(steps)
+        .where(*held(step))
+        .values(state=DUE, at=clock(connection) + wait, failures=failures)
     )
     if row.rowcount and step.kind != CLEAN:
         _note(connection, step.job_id, f"will be tried again: {error['detail']}")
@@ -137,9 +140,8 @@ def failed(
 
 def _end(connection: Connection, step: Step) -> bool:
     """The holder gives the step back; True where the report counts: held by it, and the job is open."""
-    # PostgreSQL: whoever closes the job waits for this report, or this report sees it closed
-    connection.execute(select(jobs.c.id).where(jobs.c.id == step.job_id).with_for_update())
-    counts = is_open(connection, step.job_id)
+    # whoever closes the job waits for this report, or this report sees it closed
+    counts = lock(connection, step.job_id) in OPEN
     ended = connection.execute(
         update(steps).where(*held(step)).values(state=DONE if counts else CLOSED)
     )

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, Response
 from geocrop_processes.pipeline.product import ITEM
 from geocrop_processes.publish.assets import KINDS
 from geocrop_processes.service.assets import asset_url
-from geocrop_processes.service.jobs import Job
+from geocrop_processes.service.jobs import Entry, Job
 from geocrop_processes.service.problems import no_such_output
 from geocrop_processes.service.processes import CROP_CLASSIFICATION, ITEM_TYPE, Description
 from geocrop_processes.service.urls import public_url
@@ -38,7 +38,7 @@ def job_url(settings: Settings, job_id: str) -> str:
     return f"{public_url(settings)}/jobs/{job_id}"
 
 
-def status_info(job: Job, settings: Settings) -> dict[str, Any]:
+def status_info(job: Entry, settings: Settings) -> dict[str, Any]:
     """A job's status; what is not known yet is left out."""
     url = job_url(settings, job.id)
     links = [_link("self", url, "This job's status")]
@@ -174,7 +174,10 @@ class Renderer:
         if outcome.response == "document":
             return JSONResponse(self.document(outcome))
         outputs = outcome.outputs
-        if outputs and all(o.mode == "reference" for o in outputs.values()):
+        if not outputs:
+            # what was asked for was not produced
+            return Response(status_code=204)
+        if all(o.mode == "reference" for o in outputs.values()):
             links = ", ".join(
                 f'<{self._href(o, outcome)}>; rel="item"; title="{key}"; type="{o.media_type}"'
                 for key, o in outputs.items()

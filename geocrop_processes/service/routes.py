@@ -1,7 +1,5 @@
 """The routes of OGC API - Processes: processes, executions, jobs, results."""
 
-import html
-import json
 from typing import Any
 
 import anyio
@@ -9,16 +7,17 @@ import pygeoapi.api.processes as process_api
 from anyio import to_thread
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import JSONResponse, Response
 
 from geocrop_processes.service.filters import job_filters
 from geocrop_processes.service.host import Host
 from geocrop_processes.service.inputs import Order, parse
-from geocrop_processes.service.jobs import Job
+from geocrop_processes.service.jobs import Entry, Job
 from geocrop_processes.service.manager import runs_async
 from geocrop_processes.service.negotiation import (
     page_links,
     prefers_async,
+    shown,
     wants_html,
     whole_number,
 )
@@ -26,9 +25,6 @@ from geocrop_processes.service.problems import RESULT_NOT_READY, Problem
 from geocrop_processes.service.processes import Description
 from geocrop_processes.service.results import OPEN, RETRY_AFTER_S, Outcome, job_url, status_info
 from geocrop_processes.service.urls import public_url
-
-MAX_BODY = 1 << 20
-"""The most bytes of an execution request."""
 
 _SYNCHRONOUS = 8
 """Executions that are answered at once, at the same time."""
@@ -65,7 +61,7 @@ def processes_router(host: Host) -> APIRouter:
     @router.post("/{process_id}/execution", summary="Execute a process")
     async def execute(process_id: str, request: Request) -> Response:
         description = host.manager.describe(process_id)
-        body = parse(await _body(request))
+        body = parse(await request.body())
         order = await run_in_threadpool(host.manager.order, process_id, body)
         preferred = prefers_async(request)
         if runs_async(description, preferred=preferred):
@@ -95,12 +91,12 @@ def jobs_router(host: Host) -> APIRouter:
             "numberMatched": total,
             "numberReturned": len(page),
         }
-        return _shown(request, document, "Jobs")
+        return shown(request, document, "Jobs")
 
     @router.get("/{job_id}", summary="A job's status")
     def job(job_id: str, request: Request) -> Response:
         found = store.get(job_id)
-        return _shown(request, status_info(found, settings), f"Job {job_id}", _retry(found))
+        return shown(request, status_info(found, settings), f"Job {job_id}", _retry(found))
 
     @router.delete("/{job_id}", summary="Dismiss a job")
     def dismiss(job_id: str) -> Response:
@@ -118,23 +114,7 @@ def jobs_router(host: Host) -> APIRouter:
     return router
 
 
-async def _body(request: Request) -> bytes:
-    """The body of a request.
-
-    Raises:
-        Problem: it is too large (413).
-    """
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY:
-            raise Problem(
-                413, "Too large", f"The body of the request is larger than {MAX_BODY} bytes."
-            )
-    return bytes(body)
-
-
-def _accepted(host: Host, job: Job, *, preferred: bool) -> Response:
+def _accepted(host: Host, job: Entry, *, preferred: bool) -> Response:
     settings = host.manager.parts.settings
     headers = {"Location": job_url(settings, job.id), **_retry(job)}
     if preferred:
@@ -147,7 +127,7 @@ def _answered(host: Host, description: Description, order: Order) -> Response:
     return host.manager.renderer.response(Outcome.of_values(values, description, order.request))
 
 
-def _retry(job: Job) -> dict[str, str]:
+def _retry(job: Entry) -> dict[str, str]:
     return {"Retry-After": str(RETRY_AFTER_S)} if job.status in OPEN else {}
 
 
@@ -184,17 +164,3 @@ def _described(description: Description, url: str) -> Description:
 
 def _summary(description: Description) -> Description:
     return {k: v for k, v in description.items() if k not in {"inputs", "outputs", "example"}}
-
-
-def _shown(
-    request: Request, document: dict[str, Any], title: str, headers: dict[str, str] | None = None
-) -> Response:
-    """A document as JSON, or as a page for people where one is asked for."""
-    if not wants_html(request):
-        return JSONResponse(document, headers=headers)
-    # whatever a client has sent is text here, and never markup
-    name, text = html.escape(title), html.escape(json.dumps(document, indent=1))
-    return HTMLResponse(
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title><h1>{name}</h1><pre>{text}</pre>',
-        headers=headers,
-    )

@@ -20,10 +20,17 @@ from sqlalchemy import (
     Text,
     create_engine,
     event,
+    inspect,
     make_url,
     select,
 )
-from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError  # noqa: A004 - SQLAlchemy's name
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    ProgrammingError,
+    TimeoutError,  # noqa: A004 - SQLAlchemy's name
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -82,7 +89,8 @@ steps = Table(
     # from when on it may be claimed: when it is due, or when its lease ends
     Column("at", Double, nullable=False),
     Column("attempt", Integer, nullable=False, default=0),
-    Column("payload", JSON, nullable=False, default=dict),
+    # attempts that failed or fell silent; those that were given back are none
+    Column("failures", Integer, nullable=False, default=0, server_default="0"),
     Index("steps_by_state", "state", "at"),
     Index("steps_by_job", "job_id", "state"),
 )
@@ -121,8 +129,11 @@ def _epoch_of_sqlite(_element: _Epoch, _compiler: SQLCompiler, **_: Any) -> str:
 
 
 def clock(connection: Connection) -> float:
-    """The database's time: one clock for all machines that share a store."""
-    return float(connection.execute(select(_Epoch())).scalar_one())
+    """The database's time: one clock for all machines that share a store.
+
+    In whole milliseconds, as clients see it: what they are told of a job is what they find it by.
+    """
+    return round(float(connection.execute(select(_Epoch())).scalar_one()), 3)
 
 
 class Database:
@@ -169,7 +180,8 @@ class Database:
 
     @retry(
         # processes that start together switch a new file of SQLite to its log at once
-        retry=retry_if_exception_type(StoreUnavailable),
+        # those of PostgreSQL find what the other is just making
+        retry=retry_if_exception_type((StoreUnavailable, IntegrityError, ProgrammingError)),
         stop=stop_after_delay(5),
         wait=wait_random_exponential(multiplier=0.05, max=0.5),
         reraise=True,
@@ -177,6 +189,17 @@ class Database:
     def _make_tables(self) -> None:
         with self.write() as connection:
             metadata.create_all(connection)
+            _renew_tables(connection)
+
+
+def _renew_tables(connection: Connection) -> None:
+    """Make the tables of an earlier version those of this one."""
+    columns = {column["name"] for column in inspect(connection).get_columns(steps.name)}
+    if "failures" not in columns:
+        failures = "failures INTEGER DEFAULT 0 NOT NULL"
+        connection.exec_driver_sql(f"ALTER TABLE steps ADD COLUMN {failures}")
+    if "payload" in columns:
+        connection.exec_driver_sql("ALTER TABLE steps DROP COLUMN payload")
 
 
 def _tune(connection: Any, _record: Any) -> None:
@@ -196,6 +219,9 @@ def _begin(connection: Connection) -> None:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (InterfaceError, OperationalError, TimeoutError) as error:
+    except (IntegrityError, ProgrammingError, DataError):
+        # ours: what was asked was wrong, not that the store is away
+        raise
+    except (DBAPIError, TimeoutError) as error:
         reason = " ".join(str(getattr(error, "orig", None) or error).split()).rstrip(".")
         raise StoreUnavailable(f"The job store does not answer: {reason}.") from error

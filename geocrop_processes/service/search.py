@@ -12,10 +12,14 @@ from stac_fastapi.extensions.pagination.request import GETOffsetPagination, POST
 from stac_fastapi.types.rfc3339 import str_to_interval
 from stac_fastapi.types.search import BaseSearchGetRequest, BaseSearchPostRequest
 
+from geocrop_processes.service.edge import check_text
 from geocrop_processes.service.problems import invalid
 
 MAX_LIMIT = 1000
 """The most items on a page, whoever asks for more gets so many; and the most ids that a search may name."""
+
+MAX_VERTICES = 10_000
+"""The most points of a geometry that a search may name."""
 
 _DEFAULT_LIMIT = 10
 _MAX_OFFSET = 2**31 - 1
@@ -71,7 +75,11 @@ class Search(BaseSearchPostRequest, POSTOffsetPagination):
         }
 
     def area(self) -> Any:
-        """The geometry that items must meet where the store's boxes cannot tell; else None."""
+        """The geometry that items must meet where the store's boxes cannot tell; else None.
+
+        Raises:
+            Problem: it has too many points.
+        """
         if self.bbox is not None:
             west, south, east, north = box_of(self.bbox)
             # over the antimeridian: a box on either side
@@ -79,7 +87,10 @@ class Search(BaseSearchPostRequest, POSTOffsetPagination):
             return None if west <= east else shapely.union_all([shapely.box(*s) for s in sides])
         if self.intersects is None:
             return None
-        return shapely.geometry.shape(self.intersects.model_dump())
+        shape = shapely.geometry.shape(self.intersects.model_dump())
+        if shapely.get_num_coordinates(shape) > MAX_VERTICES:
+            raise invalid(f"intersects has more than {MAX_VERTICES} points.")
+        return shape
 
 
 def parse(values: Mapping[str, Any]) -> Search:
@@ -89,6 +100,7 @@ def parse(values: Mapping[str, Any]) -> Search:
         Problem: one of them has an unusable value (400).
     """
     given = {key: value for key, value in values.items() if value is not None}
+    check_text(given)
     try:
         search = Search.model_validate(given)
     except ValidationError as error:

@@ -8,7 +8,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Row,
+    and_,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from geocrop_processes.service.schema import clock, jobs, steps
 
@@ -23,6 +35,10 @@ OPEN = (ACCEPTED, RUNNING)
 
 DUE, LEASED, DONE, CLOSED = "due", "leased", "done", "closed"
 """The states of steps."""
+BACKOFF_S = 60.0
+"""The longest wait before another attempt."""
+_CLOCKS_S = 10.0
+"""Seconds that the clock may be set back without a lease being taken for one of the past."""
 
 
 @dataclass(frozen=True)
@@ -39,57 +55,60 @@ class Step:
     """Of a block."""
     attempt: int
     """Which attempt this is, from 1: the token that a report is accepted by."""
-    payload: dict[str, Any]
-    """What else its holder needs to know."""
+    failures: int = 0
+    """How many attempts before this one have failed, or fell silent."""
 
 
 def add(connection: Connection, job_id: str, kind: str, names: Sequence[str] = ("",)) -> None:
     """Make steps of a job due, now."""
     now = clock(connection)
-    rows = [
-        {"job_id": job_id, "kind": kind, "name": n, "state": DUE, "at": now, "payload": {}}
-        for n in names
-    ]
+    rows = [{"job_id": job_id, "kind": kind, "name": n, "state": DUE, "at": now} for n in names]
     if rows:
         connection.execute(insert(steps), rows)
 
 
-def claim(
-    connection: Connection, kinds: Sequence[str], lease_s: float, attempts: int
-) -> Step | None:
-    """Lease the next due step: of the job with the fewest leased, then of the one that waits longest."""
+def next_due(connection: Connection, kinds: Sequence[str], lease_s: float) -> Row[Any] | None:
+    """The step whose turn it is: of the job with the fewest leased, then of the one that waits longest."""
     now = clock(connection)
-    _give_up(connection, now, attempts)
-    held = (
+    held_now = (
         select(steps.c.job_id, func.count().label("n"))
-        .where(steps.c.state == LEASED, steps.c.at > now)
+        .where(steps.c.state == LEASED, _waits(steps, now, lease_s))
         .group_by(steps.c.job_id)
         .subquery()
     )
-    row = connection.execute(
+    return connection.execute(
         select(steps)
         .join(jobs, jobs.c.id == steps.c.job_id)
-        .outerjoin(held, held.c.job_id == steps.c.job_id)
-        .where(_claimable(now), steps.c.kind.in_(kinds))
-        .order_by(func.coalesce(held.c.n, 0), jobs.c.turn, jobs.c.number, steps.c.id)
+        .outerjoin(held_now, held_now.c.job_id == steps.c.job_id)
+        .where(_claimable(now, lease_s), steps.c.kind.in_(kinds))
+        .order_by(func.coalesce(held_now.c.n, 0), jobs.c.turn, jobs.c.number, steps.c.id)
         .limit(1)
-        .with_for_update(of=steps, skip_locked=True)
     ).first()
-    if row is None:
+
+
+def take(connection: Connection, row: Row[Any], lease_s: float) -> Step | None:
+    """Lease a step as it was found; None where another has been quicker, or has closed its job."""
+    if lock(connection, row.job_id) not in OPEN and row.kind != CLEAN:
         return None
-    attempt = row.attempt + 1
-    connection.execute(
+    now = clock(connection)
+    # a lease that has ended was a failure, a step that was given back was none
+    attempt, failures = row.attempt + 1, row.failures + (row.state == LEASED)
+    as_found = (steps.c.id == row.id, steps.c.attempt == row.attempt)
+    unchanged = (steps.c.state == row.state, steps.c.at == row.at)
+    taken = connection.execute(
         update(steps)
-        .where(steps.c.id == row.id)
-        .values(state=LEASED, at=now + lease_s, attempt=attempt)
+        .where(*as_found, *unchanged)
+        .values(state=LEASED, at=now + lease_s, attempt=attempt, failures=failures)
     )
+    if not taken.rowcount:
+        return None
     turn = select(func.max(jobs.c.turn) + 1).scalar_subquery()
     job = update(jobs).where(jobs.c.id == row.job_id)
     connection.execute(job.values(turn=turn))
     connection.execute(
         job.where(jobs.c.status == ACCEPTED).values(status=RUNNING, started=now, updated=now)
     )
-    return Step(row.id, row.job_id, row.kind, row.name, attempt, row.payload)
+    return Step(row.id, row.job_id, row.kind, row.name, attempt, failures)
 
 
 def renew(connection: Connection, step: Step, lease_s: float) -> bool:
@@ -131,54 +150,90 @@ def close(connection: Connection, job_id: str) -> None:
         add(connection, job_id, CLEAN)
 
 
-def due(connection: Connection) -> dict[str, int]:
+def sweep(connection: Connection, job_id: str) -> None:
+    """What was written for a closed job, and came too late to count, is to be cleaned up."""
+    if lock(connection, job_id) in OPEN:
+        return
+    cleans = exists().where(steps.c.job_id == job_id, steps.c.kind == CLEAN, steps.c.state == DUE)
+    # one that is being done may have passed the place by
+    if connection.execute(select(~cleans)).scalar_one():
+        add(connection, job_id, CLEAN)
+
+
+def due(connection: Connection, lease_s: float) -> dict[str, int]:
     """How many steps could be claimed now, by kind."""
-    now = clock(connection)
     rows = connection.execute(
         select(steps.c.kind, func.count())
         .join(jobs, jobs.c.id == steps.c.job_id)
-        .where(_claimable(now))
+        .where(_claimable(clock(connection), lease_s))
         .group_by(steps.c.kind)
     )
     return {row[0]: row[1] for row in rows}
 
 
-def _claimable(now: float) -> ColumnElement[bool]:
+def silent(connection: Connection, lease_s: float, attempts: int) -> Sequence[Row[Any]]:
+    """The steps of open jobs that were left silently too often."""
+    return connection.execute(
+        select(steps)
+        .join(jobs, jobs.c.id == steps.c.job_id)
+        .where(
+            steps.c.state == LEASED,
+            ~_waits(steps, clock(connection), lease_s),
+            steps.c.failures + 1 >= attempts,
+            steps.c.kind != CLEAN,
+            jobs.c.status.in_(OPEN),
+        )
+    ).all()
+
+
+def give_up(connection: Connection, row: Row[Any], attempts: int) -> None:
+    """Fail the job of a step that was left silently too often, unless its holder has spoken meanwhile."""
+    if lock(connection, row.job_id) not in OPEN:
+        return
+    closed = connection.execute(
+        update(steps)
+        .where(steps.c.id == row.id, steps.c.attempt == row.attempt, steps.c.at == row.at)
+        .values(state=CLOSED)
+    )
+    if closed.rowcount:
+        what = " ".join(part for part in (row.kind, row.name) if part)
+        detail = (
+            f"The step {what!r} was begun {attempts} times, and its worker went silent each time."
+        )
+        fail_job(connection, row.job_id, {"title": "Worker lost", "detail": detail, "status": 500})
+
+
+def lock(connection: Connection, job_id: str) -> str:
+    """Hold a job to the end of the transaction; its status.
+
+    Whoever changes steps by what their job is holds it first: so nobody waits for anybody who waits for him.
+    """
+    query = select(jobs.c.status).where(jobs.c.id == job_id).with_for_update()
+    return str(connection.execute(query).scalar_one())
+
+
+def _claimable(now: float, lease_s: float) -> ColumnElement[bool]:
     """Due, or held by somebody who has gone silent; of an open job, or to clean up after a closed one."""
     other = steps.alias()
     written = exists().where(
         other.c.job_id == steps.c.job_id,
         other.c.id != steps.c.id,
         other.c.state == LEASED,
-        other.c.at > now,
+        _waits(other, now, lease_s),
     )
     return and_(
         steps.c.state.in_((DUE, LEASED)),
-        steps.c.at <= now,
+        ~_waits(steps, now, lease_s),
         or_(jobs.c.status.in_(OPEN), and_(steps.c.kind == CLEAN, ~written)),
     )
 
 
-def _give_up(connection: Connection, now: float, attempts: int) -> None:
-    """Fail the jobs whose step was left silently too often."""
-    silent = connection.execute(
-        select(steps.c.id, steps.c.job_id, steps.c.kind, steps.c.name)
-        .join(jobs, jobs.c.id == steps.c.job_id)
-        .where(
-            steps.c.state == LEASED,
-            steps.c.at <= now,
-            steps.c.attempt >= attempts,
-            steps.c.kind != CLEAN,
-            jobs.c.status.in_(OPEN),
-        )
-    ).all()
-    for row in silent:
-        connection.execute(update(steps).where(steps.c.id == row.id).values(state=CLOSED))
-        what = " ".join(part for part in (row.kind, row.name) if part)
-        detail = (
-            f"The step {what!r} was begun {attempts} times, and its worker went silent each time."
-        )
-        fail_job(connection, row.job_id, {"title": "Worker lost", "detail": detail, "status": 500})
+def _waits(table: FromClause, now: float, lease_s: float) -> ColumnElement[bool]:
+    """That a step is not to be claimed yet.
+
+    One that waits longer than anything can was written before the clock was set back.
+    """
+    return and_(table.c.at > now, table.c.at <= now + max(lease_s, BACKOFF_S) + _CLOCKS_S)
 
 
 def held(step: Step) -> tuple[ColumnElement[bool], ...]:

@@ -5,6 +5,7 @@ from a pipe which the supervisor holds open. When the supervisor ends, however i
 the watchdog ends the group and itself. That needs nothing but POSIX, and cannot miss a grandchild.
 """
 
+import logging
 import os
 import signal
 import subprocess
@@ -20,6 +21,9 @@ from typing import Self
 import psutil
 
 from geocrop_processes.errors import ServiceUnavailable
+from geocrop_processes.service.group import GONE_S, end, end_orphans, how_it_ended, members
+
+logger = logging.getLogger(__name__)
 
 _WATCHDOG = "trap '' TERM INT HUP; read -r _; kill -TERM 0; sleep 2; kill -KILL 0"
 _LOOK_S = 0.1
@@ -29,8 +33,6 @@ _SETTLED_S = 10.0
 _QUICK_DEATHS = 5
 """Deaths in a row without having started well, after which another start is in vain."""
 _LONGEST_PAUSE_S = 10.0
-_GONE_S = 2.0
-"""Seconds that a killed process may take to disappear."""
 _LAST_WORDS = 5
 """Lines of a child's log that the message of its failure repeats."""
 
@@ -123,7 +125,7 @@ class Supervisor:
             self._monitor.start()
             for command in self._commands:
                 with self._lock:
-                    self._children[command.name] = self._start(command)
+                    self._children[command.name] = self._first(command)
                 self._await(command)
         except BaseException:
             self.stop()
@@ -177,12 +179,18 @@ class Supervisor:
         if self._monitor.is_alive():
             self._monitor.join()
         for child in reversed(self._children.values()):
-            _end(child.process, child.command.stop_s)
+            end(child.process, child.command.stop_s)
         if self._watchdog is not None:
             with suppress(ProcessLookupError):
                 os.killpg(self._watchdog.pid, signal.SIGKILL)
             self._watchdog.communicate()
-            psutil.wait_procs(_members(self._watchdog.pid), timeout=_GONE_S)
+            psutil.wait_procs(members(self._watchdog.pid), timeout=GONE_S)
+
+    def _first(self, command: Command) -> _Child:
+        try:
+            return self._start(command)
+        except OSError as error:
+            raise ServiceUnavailable(f"The {command.name} cannot be started: {error}.") from error
 
     def _start(self, command: Command) -> _Child:
         with (self._logs / f"{command.name}.log").open("ab") as log:
@@ -212,9 +220,14 @@ class Supervisor:
     def _watch(self) -> None:
         """Start again what has ended, until the end or a failure."""
         while not self._ending.wait(_LOOK_S):
-            with self._lock:
-                for child in self._children.values():
-                    self._look_after(child)
+            try:
+                with self._lock:
+                    for child in self._children.values():
+                        self._look_after(child)
+            except Exception as error:
+                # nobody would look any more, and nobody know
+                logger.exception("the supervisor fails")
+                self._failure = f"The supervisor failed: {type(error).__name__}: {error}."
             if self._watchdog is not None and self._watchdog.poll() is not None:
                 self._failure = "The watchdog of the service has ended; nothing runs without it."
             if self._failure:
@@ -224,70 +237,40 @@ class Supervisor:
         now = time.monotonic()
         if child.due is not None:
             if now >= child.due:
-                fresh = self._start(child.command)
-                child.process, child.started, child.due = fresh.process, fresh.started, None
+                self._start_again(child)
         elif child.process.poll() is not None:
             settled = now - child.started >= _SETTLED_S
-            child.quick_deaths = 0 if settled else child.quick_deaths + 1
-            pause = min(0.1 * 2**child.quick_deaths, _LONGEST_PAUSE_S)
-            child.due = now + pause
             self._end_orphans()
-            name, how = child.command.name, _how_it_ended(child.process.returncode)
-            if child.quick_deaths >= _QUICK_DEATHS:
-                self._failure = (
-                    f"The {name} {how} {child.quick_deaths} times in a row soon after its start. "
-                    + self._last_words(child.command)
-                )
-            else:
-                self._say(f"The {name} {how}; it is started again.")
+            self._mourn(child, how_it_ended(child.process.returncode), settled=settled)
+
+    def _start_again(self, child: _Child) -> None:
+        try:
+            fresh = self._start(child.command)
+        except OSError as error:
+            # no memory, no free process: that passes
+            self._mourn(child, f"could not be started ({error})", settled=False)
+        else:
+            child.process, child.started, child.due = fresh.process, fresh.started, None
+
+    def _mourn(self, child: _Child, how: str, *, settled: bool) -> None:
+        """A child is dead: it is to be started again, unless that was in vain too often."""
+        child.quick_deaths = 0 if settled else child.quick_deaths + 1
+        child.due = time.monotonic() + min(0.1 * 2**child.quick_deaths, _LONGEST_PAUSE_S)
+        name = child.command.name
+        if child.quick_deaths >= _QUICK_DEATHS:
+            self._failure = (
+                f"The {name} {how} {child.quick_deaths} times in a row soon after its start. "
+                + self._last_words(child.command)
+            )
+        else:
+            self._say(f"The {name} {how}; it is started again.")
 
     def _end_orphans(self) -> None:
-        """End what a dead child has started: what is of the group, but of no parent within it."""
-        known = {child.process.pid for child in self._children.values()} | {self.group}
-        for _ in range(20):
-            orphans = [p for p in _members(self.group) if _is_orphan(p, known, self.group)]
-            if not orphans:
-                return
-            for orphan in orphans:
-                orphan.kill()
-            psutil.wait_procs(orphans, timeout=_GONE_S)
+        """End what a dead child has started."""
+        end_orphans(self.group, {child.process.pid for child in self._children.values()})
 
     def _last_words(self, command: Command) -> str:
         path = self._logs / f"{command.name}.log"
         lines = path.read_text(errors="replace").strip().splitlines()[-_LAST_WORDS:]
         said = " | ".join(line.strip() for line in lines) or "nothing"
         return f"Its last words in {path}: {said}"
-
-
-def _members(group: int) -> list[psutil.Process]:
-    """The living processes of a group."""
-    members = []
-    for process in psutil.process_iter():
-        try:
-            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
-                members.append(process)
-        except (ProcessLookupError, PermissionError, psutil.Error):
-            continue
-    return members
-
-
-def _is_orphan(process: psutil.Process, known: set[int], group: int) -> bool:
-    if process.pid in known:
-        return False
-    try:
-        return os.getpgid(process.ppid()) != group
-    except (ProcessLookupError, PermissionError, psutil.Error):
-        return True
-
-
-def _end(process: subprocess.Popen[bytes], seconds: float) -> None:
-    process.terminate()
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-def _how_it_ended(code: int) -> str:
-    return f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"

@@ -4,6 +4,7 @@ Of TiTiler's parameters only those are offered that keep a class map what it is:
 and an address opens nothing but a product.
 """
 
+import logging
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ from attrs import define
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from rasterio.errors import RasterioIOError
 from rio_tiler.errors import TileOutsideBounds
 from titiler.core.dependencies import DefaultDependency
 from titiler.core.factory import TilerFactory
@@ -26,6 +28,8 @@ from geocrop_processes.service.problems import BLANK, Problem, invalid
 from geocrop_processes.service.urls import public_url
 from geocrop_processes.settings import Settings
 from geocrop_processes.storage import RESULTS, Storage
+
+logger = logging.getLogger(__name__)
 
 PREFIX = "/tiles"
 """Where the tiles begin."""
@@ -50,6 +54,10 @@ class _Route(APIRoute):
                 return await handle(request)
             except TileOutsideBounds as error:
                 raise Problem(404, "No such tile", "The map has no pixel there.", BLANK) from error
+            except RasterioIOError as error:
+                logger.warning("%s: %s", request.url.path, error)
+                detail = "The file of the map cannot be read."
+                raise Problem(404, "No such file", detail, BLANK) from error
             except RequestValidationError as error:
                 first = error.errors()[0]
                 raise invalid(f"{first['loc'][-1]} is not usable: {first['msg']}.") from error
@@ -129,10 +137,13 @@ def _none() -> None:
 
 
 def _bounded(
-    request: Request, tilesize: Annotated[int | None, Query(gt=0, le=MAX_SIDE)] = None
+    request: Request,
+    tilesize: Annotated[int | None, Query(gt=0, le=MAX_SIDE)] = None,
+    minzoom: Annotated[int | None, Query(ge=0, le=MAX_ZOOM)] = None,
+    maxzoom: Annotated[int | None, Query(ge=0, le=MAX_ZOOM)] = None,
 ) -> None:
     """Refuse tiles that would take the machine's memory, or lie deeper than any pixel."""
-    del tilesize
+    del tilesize, minzoom, maxzoom
     with suppress(ValueError):  # what is no number is refused by the route itself
         if not 0 <= int(request.path_params.get("z", "0")[:9]) <= MAX_ZOOM:
             detail = f"The zoom levels are 0 to {MAX_ZOOM}."

@@ -7,14 +7,17 @@ at any moment: the lease ends, another worker takes the step, and the same bytes
 import hashlib
 import json
 import logging
+import mmap
 import os
+import signal
 from collections.abc import Callable, Mapping
 from datetime import date
-from functools import cache
+from functools import cache, partial
+from threading import Event
 from typing import Any
 
 from celery import Celery  # type: ignore[import-untyped]
-from celery.signals import worker_init  # type: ignore[import-untyped]
+from celery.signals import worker_init, worker_ready  # type: ignore[import-untyped]
 
 from geocrop_processes.domain.aoi import Aoi
 from geocrop_processes.domain.season import Season
@@ -25,7 +28,7 @@ from geocrop_processes.errors import (
     InvalidSetting,
     Unavailable,
 )
-from geocrop_processes.pipeline.abandon import Asked
+from geocrop_processes.pipeline.abandon import Asked, leave
 from geocrop_processes.pipeline.block import discard_results, map_block
 from geocrop_processes.pipeline.plan import Plan, Request, plan
 from geocrop_processes.pipeline.product import ITEM, finish
@@ -36,7 +39,7 @@ from geocrop_processes.service.echo import echo
 from geocrop_processes.service.jobs import Job
 from geocrop_processes.service.lease import kept
 from geocrop_processes.service.problems import problem_of
-from geocrop_processes.service.queue import REPUBLISH, WORK, create_queue, republish
+from geocrop_processes.service.queue import WORK, create_queue, republish
 from geocrop_processes.service.steps import Step
 from geocrop_processes.settings import Settings
 from geocrop_processes.storage import RESULTS
@@ -57,7 +60,8 @@ def run_step(context: WorkerContext, step: Step) -> bool:
     store = context.store
     with kept(store, step) as lost:
         try:
-            counted = _DO[step.kind](context, step, lost.is_set)
+            left = partial(_is_left, lost, context.stopping)
+            counted = _DO[step.kind](context, step, left)
         except Abandoned:
             logger.info("job %s: %s %s was left", step.job_id, step.kind, step.name)
             store.release(step)
@@ -67,13 +71,20 @@ def run_step(context: WorkerContext, step: Step) -> bool:
             document = problem_of(error).document()
             counted = store.failed(step, document, retry=isinstance(error, Unavailable))
         except Exception as error:
+            # its words are for the log: they can hold anything
             logger.exception("job %s: %s %s", step.job_id, step.kind, step.name)
-            detail = f"The step {step.kind!r} met an unexpected {type(error).__name__}: {error}"
+            detail = f"The step {step.kind!r} met an unexpected {type(error).__name__}."
             document = {"title": "Internal error", "status": 500, "detail": detail}
             counted = store.failed(step, document, retry=True)
         if not counted:
-            _sweep(context, step.job_id)
+            # what was written for a closed job may have been cleaned up before it was written
+            store.sweep(step.job_id)
     return counted
+
+
+def _is_left(lost: Event, stopping: Asked) -> bool:
+    """Whether nothing will come of a step, or another worker is to do it."""
+    return lost.is_set() or stopping()
 
 
 def _plan(context: WorkerContext, step: Step, lost: Asked) -> bool:
@@ -151,6 +162,7 @@ def _finish(context: WorkerContext, step: Step, lost: Asked) -> bool:
         model = context.model(planned.model)
         finish(planned, model, storage, attempts=attempts, abandoned=lost)
     discard_results(step.job_id, storage)
+    storage.discard_partials(RESULTS, folder)
     content = storage.get(RESULTS, f"{folder}{ITEM}")
     item = json.loads(content)
     summary = json.loads(storage.get(RESULTS, f"{folder}{FILES['summary'].file_name}"))
@@ -185,27 +197,16 @@ def _run(context: WorkerContext, step: Step, lost: Asked) -> bool:
     """Do a process of one step."""
     job = context.store.get(step.job_id)
     outputs = _SIMPLE[job.process](job.inputs, lost)
+    leave(lost)
     return context.store.finished(step, {"outputs": outputs}, None)
 
 
 def _clean(context: WorkerContext, step: Step, _lost: Asked) -> bool:
     """Remove what a closed job has left, and what nobody uses any more."""
-    _remove(context, step.job_id)
-    return context.store.cleaned(step)
-
-
-def _sweep(context: WorkerContext, job_id: str) -> None:
-    """A report came too late: what was written for it may have been cleaned up before it was written."""
-    status = context.store.get(job_id).status
-    if status == steps.SUCCESSFUL:
-        discard_results(job_id, context.storage)
-    elif status not in steps.OPEN:
-        _remove(context, job_id)
-
-
-def _remove(context: WorkerContext, job_id: str) -> None:
-    for product in context.store.products_to_clean(job_id):
+    discard_results(step.job_id, context.storage)
+    for product in context.store.products_to_clean(step.job_id):
         context.storage.delete(RESULTS, _folder(product))
+    return context.store.cleaned(step)
 
 
 def _folder(job_id: str) -> str:
@@ -232,7 +233,7 @@ def work(context: WorkerContext, tell: Callable[[], object]) -> bool:
     Raises:
         StoreUnavailable: the job store does not answer.
     """
-    step = context.store.claim(steps.KINDS)
+    step = None if context.stopping() else context.store.claim(steps.KINDS)
     if step is None:
         return False
     run_step(context, step)
@@ -241,6 +242,29 @@ def work(context: WorkerContext, tell: Callable[[], object]) -> bool:
     except BrokerUnavailable as error:
         logger.warning("job %s: %s", step.job_id, error)
     return True
+
+
+def _when_asked_to_end() -> Asked:
+    """Tells in each process of a worker whether the worker is asked to end.
+
+    Only its first process gets the signal, and Celery's own news of it comes when the others are dead. A byte
+    of memory that all share needs no lock, which a killed process could take with it.
+    """
+    byte = mmap.mmap(-1, 1)
+
+    def listen(**_: Any) -> None:
+        first = os.getpid()
+        for name in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+            signal.signal(name, partial(end, first, signal.getsignal(name)))
+
+    def end(first: int, celerys: Any, *arguments: Any) -> None:
+        if os.getpid() == first:
+            byte[0] = 1
+        if callable(celerys):
+            celerys(*arguments)
+
+    worker_ready.connect(listen, weak=False)
+    return lambda: byte[0] == 1
 
 
 def create_worker(settings: Settings) -> Celery:
@@ -252,18 +276,16 @@ def create_worker(settings: Settings) -> Celery:
     if settings.service.broker is None:
         raise InvalidSetting("A worker needs a queue: GEOCROP_SERVICE__BROKER names none.")
     app = create_queue(settings)
+    stopping = _when_asked_to_end()
 
     @cache
     def context_of(_process: int) -> WorkerContext:
         # connections, models and threads do not survive a fork
-        return WorkerContext.of(settings)
+        return WorkerContext.of(settings, stopping)
 
-    def do_work(_kind: str) -> None:
+    def do_work() -> None:
         context = context_of(os.getpid())
-        work(context, lambda: republish(app, context.store))
-
-    def do_republish() -> None:
-        republish(app, context_of(os.getpid()).store)
+        work(context, lambda: republish(settings, context.store))
 
     def warm_up(**_signal: object) -> None:
         settings.warm_up()
@@ -271,5 +293,4 @@ def create_worker(settings: Settings) -> Celery:
     # in the parent, before it forks and takes work: what is compiled is inherited
     worker_init.connect(warm_up, weak=False)
     app.task(do_work, name=WORK)
-    app.task(do_republish, name=REPUBLISH)
     return app

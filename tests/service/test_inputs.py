@@ -86,6 +86,8 @@ def test_every_input_can_be_given_and_wrapped_as_a_value() -> None:
         ({"year": 10**30}, ("'year'", "calendar")),
         ({"as_of": "2022-08-31"}, ("'as_of'", "2022-08-31", "2022-09-01 to 2023-05-31")),
         ({"as_of": "tomorrow"}, ("'as_of'", "tomorrow", "YYYY-MM-DD")),
+        ({"as_of": "20230131"}, ("'as_of'", "20230131", "YYYY-MM-DD")),
+        ({"as_of": "2023-W05-2"}, ("'as_of'", "2023-W05-2", "YYYY-MM-DD")),
         ({"model": "other"}, ("'model'", "'other'", "geocrop-demo@2")),
         ({"model": ""}, ("'model'", '""', "at least 1")),
         ({"mask": "water"}, ("'mask'", '"water"', "none", "cropland")),
@@ -146,12 +148,24 @@ def test_values_by_reference_are_refused_where_a_process_has_no_files() -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"[]", b'"x"', b"{", b'{"a": NaN}', b'{"a": 1e', b'"\\ud800"', b'{"a": "\\ud800"}', b"\xff"],
+    [
+        *(b"[]", b'"x"', b"{", b'{"a": NaN}', b'{"a": 1e', b"\xff"),
+        # texts and numbers that JSON has, and that cannot be stored, sent or calculated with
+        *(b'"\\ud800"', b'{"a": "\\ud800"}', b'{"\\udfff": 1}', b'{"a": [{"b": "\\u0000"}]}'),
+        *(b'{"a": 1e999}', b'{"a": [-1e999]}', b'{"a": 1' + b"0" * 400 + b"}"),
+        b'{"a": 1' + b"0" * 5000 + b"}",
+    ],
 )
 def test_a_body_that_is_no_json_object_is_refused(content: bytes) -> None:
     with pytest.raises(Problem) as caught:
         parse(content)
     assert caught.value.status == 400
+
+
+def test_numbers_and_texts_within_their_ends_are_as_they_came() -> None:
+    body = {"a": [1, 1.0, -1e308, 10**300, 0, -0.0], "b": "\U0001f33d ü"}
+    assert parse(json.dumps(body).encode()) == body
+    assert isinstance(parse(b'{"a": 1}')["a"], int)
 
 
 def test_very_deep_json_is_refused() -> None:

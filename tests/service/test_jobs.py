@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Select, Update, create_engine, event, text, update
 
 from geocrop_processes.errors import StoreUnavailable, UnknownJob
 from geocrop_processes.service.jobs import JobStore
-from geocrop_processes.service.schema import Database
+from geocrop_processes.service.results import timestamp
+from geocrop_processes.service.schema import Database, steps
 from geocrop_processes.service.steps import KINDS, Step
 
 MAP = "crop-classification"
@@ -154,6 +155,107 @@ def test_a_silent_step_is_due_again_until_its_attempts_are_used_up(
     assert job.error is not None
     assert "'block b0' was begun 3 times" in job.error["detail"]
     assert claimed(store).kind == "clean"
+
+
+def test_a_step_that_is_given_back_is_due_at_once_and_uses_up_no_attempt(store: JobStore) -> None:
+    add_map(store, "a", 1)
+    for attempt in range(1, 10):
+        step = claimed(store)
+        assert (step.attempt, step.failures) == (attempt, 0)
+        store.release(step)
+        store.release(step)
+        assert not store.block_done(step)
+        assert store.due() == {"block": 1}
+    step = claimed(store)
+    store.dismiss("a")
+    store.release(step)
+    assert store.due() == {"clean": 1}
+
+
+def test_a_thousand_failures_of_cleaning_are_no_error(store: JobStore, tmp_path: Path) -> None:
+    add_map(store, "a", 1)
+    claimed(store)
+    store.dismiss("a")
+    expire(tmp_path)
+    with store._database.write() as connection:
+        connection.execute(update(steps).where(steps.c.kind == "clean").values(failures=5000))
+    assert store.failed(claimed(store, "clean"), ERROR, retry=True)
+
+
+def test_what_was_due_is_due_though_the_clock_was_set_back(store: JobStore) -> None:
+    """By an hour: leases of a minute seem to last for an hour, and what was due to be so in one."""
+    add_map(store, "a", 2)
+    held = claimed(store)
+    with store._database.write() as connection:
+        connection.execute(update(steps).values(at=steps.c.at + 3600))
+    assert store.due() == {"block": 2}
+    assert store.renew(held)
+    assert store.due() == {"block": 1}
+    assert claimed(store).name != held.name
+    assert store.claim(KINDS) is None
+
+
+def test_a_job_is_found_by_the_time_that_is_told_of_it(store: JobStore) -> None:
+    for n in range(20):
+        job = store.add(f"j{n}", "echo", {}, {})
+        told = datetime.fromisoformat(timestamp(job.created))
+        assert told == job.created
+        assert job.id in {found.id for found in store.list(since=told, until=told)[0]}
+
+
+def test_whoever_changes_steps_by_what_their_job_is_holds_the_job_first(
+    store: JobStore, tmp_path: Path
+) -> None:
+    """On PostgreSQL two who take the same locks in another order wait for each other."""
+    order: list[str] = []
+
+    def note(_connection: Any, clause: Any, *_: Any) -> None:
+        if isinstance(clause, Select) and clause._for_update_arg is not None:
+            order.append("job")
+        elif isinstance(clause, Update):
+            order.append({"jobs": "job", "steps": "step"}[str(clause.table)])
+
+    event.listen(store._database._reader, "before_execute", note)
+    event.listen(store._database._reader, "commit", lambda _: order.append("end"))
+    for job_id in ("a", "b"):
+        add_map(store, job_id, 3)
+        assert store.block_done(claimed(store))
+        assert store.failed(claimed(store), ERROR, retry=True)
+        store.release(claimed(store))
+    store.sweep("a")
+    store.dismiss("a")
+    while store.get("b").status != "failed":
+        expire(tmp_path)
+        store.claim(KINDS)
+    transactions = " ".join(order).split("end")
+    assert sum("step" in each for each in transactions) > 10
+    for each in transactions:
+        if "step" in each:
+            assert each.split()[0] == "job"
+
+
+def test_a_store_of_an_earlier_version_is_used_as_it_is(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'jobs.db'}"
+    store = JobStore(url, lease_s=60, attempts=3)
+    store.add("a", "echo", {}, {})
+    with store._database.write() as connection:
+        connection.execute(text("alter table steps drop column failures"))
+        connection.execute(text("alter table steps add column payload JSON default '{}' not null"))
+    store.close()
+    store = JobStore(url, lease_s=60, attempts=3)
+    store.add("b", "echo", {}, {})
+    assert {claimed(store).job_id, claimed(store).job_id} == {"a", "b"}
+    store.close()
+
+
+def test_a_store_that_breaks_does_not_answer(store: JobStore, tmp_path: Path) -> None:
+    store.add("a", "echo", {"message": "x" * 100_000}, {})
+    store.close()
+    with (tmp_path / "jobs.db").open("r+b") as file:
+        file.seek(4096)
+        file.write(b"broken" * 30_000)
+    with pytest.raises(StoreUnavailable, match="malformed"):
+        store.list()
 
 
 def test_a_tiny_lease_ends_by_the_databases_clock(tmp_path: Path) -> None:
@@ -305,6 +407,22 @@ def test_jobs_are_listed_newest_first_page_by_page(store: JobStore) -> None:
     store.dismiss("j2")
     assert [job.id for job in store.list(status=["dismissed"])[0]] == ["j2"]
     assert store.list(status=["accepted", "dismissed"])[1] == 5
+
+
+def test_a_list_reads_nothing_of_a_job_that_it_does_not_show(store: JobStore) -> None:
+    """Inputs and results can be large, and a page can have a thousand jobs."""
+    store.add("a", "echo", {"message": "x" * 1000}, {})
+    asked: list[str] = []
+    event.listen(
+        store._database._reader,
+        "before_cursor_execute",
+        lambda *arguments: asked.append(arguments[2]),
+    )
+    (job,), _ = store.list()
+    assert (job.id, job.status) == ("a", "accepted")
+    assert any("FROM jobs" in statement for statement in asked)
+    for column in ("inputs", "request", "result", "error"):
+        assert not any(f"jobs.{column}" in statement for statement in asked)
 
 
 def test_jobs_are_listed_by_time_and_duration(store: JobStore, tmp_path: Path) -> None:

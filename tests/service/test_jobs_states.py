@@ -58,7 +58,7 @@ class Jobs(RuleBasedStateMachine):
         for job_id, status in self.status.items():
             if status in OPEN and self.store.get(job_id).status == "failed":
                 # a step had fallen silent for the last time
-                assert any(s.job_id == job_id and s.attempt == ATTEMPTS for s in self.late)
+                assert any(s.job_id == job_id and s.failures + 1 == ATTEMPTS for s in self.late)
                 self._close(job_id, "failed")
         if step is None:
             return
@@ -68,7 +68,7 @@ class Jobs(RuleBasedStateMachine):
             assert step.job_id not in {other.job_id for other in self.held}
         else:
             assert self.status[step.job_id] in OPEN
-            assert step.attempt <= ATTEMPTS
+            assert step.failures < ATTEMPTS
             self.status[step.job_id] = "running"
         self.held.append(step)
 
@@ -103,9 +103,18 @@ class Jobs(RuleBasedStateMachine):
         clean, is_open = step.kind == "clean", self.status[step.job_id] in OPEN
         retry = retry or clean
         assert self.store.failed(step, ERROR, retry=retry) == (is_open or clean)
-        if is_open and (not retry or step.attempt == ATTEMPTS):
+        if is_open and (not retry or step.failures + 1 == ATTEMPTS):
             self._close(step.job_id, "failed")
         self._let_time_pass([])
+
+    @precondition(lambda self: self.held)
+    @rule(data=st.data())
+    def give_back(self, data: Any) -> None:
+        """However often it is given back, it is never too often."""
+        step = self.held.pop(data.draw(st.integers(0, len(self.held) - 1)))
+        self.store.release(step)
+        assert not self.store.renew(step)
+        assert not self._report(step)
 
     @rule()
     def fall_silent(self) -> None:
@@ -140,7 +149,7 @@ class Jobs(RuleBasedStateMachine):
         return [
             step
             for step in self.held
-            if self.status[step.job_id] in OPEN and step.attempt < ATTEMPTS
+            if self.status[step.job_id] in OPEN and step.failures + 1 < ATTEMPTS
         ]
 
     @precondition(lambda self: self.status)

@@ -8,11 +8,18 @@ from geocrop_processes.service.jobs import JobStore
 from geocrop_processes.service.lease import kept
 
 
+@pytest.mark.parametrize(
+    "error",
+    [StoreUnavailable("The job store does not answer: it is locked."), ZeroDivisionError("odd")],
+)
 def test_a_store_that_is_away_for_a_moment_loses_no_lease(
-    store: JobStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    error: Exception,
+    store: JobStore,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     def away(_step: object) -> NoReturn:
-        raise StoreUnavailable("The job store does not answer: database is locked.")
+        raise error
 
     store.add("a", "echo", {}, {})
     step = store.claim(["run"])
@@ -24,7 +31,8 @@ def test_a_store_that_is_away_for_a_moment_loses_no_lease(
             time.sleep(0.12)
         time.sleep(0.12)
     assert not lost.is_set()
-    assert "job a: the lease of run : The job store does not answer" in caplog.text
+    assert "job a: the lease of run" in caplog.text
+    assert str(error) in caplog.text
     assert store.finished(step, {"outputs": {}}, None)
 
 

@@ -28,7 +28,7 @@ class Models:
         return f"{reference}@1"
 
 
-def silence(_kind: str) -> None:
+def silence() -> None:
     """Tell nobody."""
 
 
@@ -83,7 +83,7 @@ def test_a_refusal_keeps_its_status_and_its_words(manager: CeleryManager) -> Non
 
 
 def test_a_job_without_a_queue_is_kept(parts: Parts, manager: CeleryManager) -> None:
-    def refuse(_kind: str) -> None:
+    def refuse() -> None:
         raise BrokerUnavailable("The queue does not answer.")
 
     manager.attach(Parts(parts.settings, parts.store, parts.storage, parts.registry, refuse))

@@ -104,7 +104,7 @@ def api(store: JobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Api
     settings = Settings(data=tmp_path / "data", service=ServiceSettings(url=f"{URL}/"))
     monkeypatch.setattr(Settings, "open_registry", lambda *_: Models())
     told: list[str] = []
-    monkeypatch.setattr(manager, "publish", lambda _settings, kind: told.append(kind))
+    monkeypatch.setattr(manager, "publish", lambda _settings: told.append("work"))
     opened = Api(create_app(settings, store=store), store, settings.open_storage())
     opened.told = told
     return opened
@@ -226,7 +226,7 @@ def test_a_map_is_always_a_job(prefer: str | None, api: Api, conforms: Callable[
         "mask": "none",
         "fresh": False,
     }
-    assert api.told == ["plan"]
+    assert api.told == ["work"]
 
 
 @pytest.mark.parametrize(
@@ -254,14 +254,29 @@ def test_a_bad_request_is_refused_before_anything_is_stored(
 
 def test_a_body_that_is_too_large_is_refused(api: Api) -> None:
     content = b'"' + b"x" * (1 << 20) + b'"'
-    answer = api("POST", "/processes/echo/execution", content=content)
-    assert answer.status_code == 413
+    for path in ("/processes/echo/execution", "/stac/search"):
+        for headers in ({}, {"Transfer-Encoding": "chunked"}):
+            asked = {"Content-Type": "application/json", "Origin": "https://example.org", **headers}
+            answer = api("POST", path, content=content, headers=asked)
+            assert answer.status_code == 413
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert answer.headers["access-control-allow-origin"] == "*"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/jobs/a%00b", "/jobs?processID=%00", "/assets/a/%00", "/stac/search?ids=%00", "/tiles/%00/x"],
+)
+def test_an_address_with_a_character_that_no_database_keeps_is_refused(path: str, api: Api) -> None:
+    answer = api.get(path)
+    assert answer.status_code == 400
+    assert "NUL" in answer.json()["detail"]
 
 
 def test_a_job_without_a_queue_is_kept_and_says_so(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_settings: Settings, _kind: str) -> None:
+    def refuse(_settings: Settings) -> None:
         raise BrokerUnavailable("The queue does not answer.")
 
     monkeypatch.setattr(manager, "publish", refuse)
@@ -276,6 +291,8 @@ def test_a_job_without_a_queue_is_kept_and_says_so(
     assert "queue" in job.message
     assert job.id in answer.json()["detail"]
     assert answer.headers["location"] == f"{URL}/jobs/{job.id}"
+    # whoever asks again makes a second job
+    assert "retry-after" not in answer.headers
     assert api.store.due()["plan"] == 1
     assert api("DELETE", f"/jobs/{job.id}").json()["status"] == "dismissed"
 
@@ -375,6 +392,12 @@ def test_several_raw_outputs_come_in_parts(api: Api) -> None:
     assert second.endswith(b"\r\n\r\n" + files["style"] + b"\r\n")
 
 
+def test_an_output_that_was_asked_for_raw_and_not_produced_is_no_content(api: Api) -> None:
+    body = {"inputs": {"message": "x"}, "outputs": {"bbox": {}}, "response": "raw"}
+    answer = api.execute("echo", body)
+    assert (answer.status_code, answer.content) == (204, b"")
+
+
 def test_one_output_can_be_fetched_alone(api: Api) -> None:
     job_id = api.submit()
     files = api.finish(job_id)
@@ -411,7 +434,7 @@ def test_a_dismissed_job_is_readable_and_dismissing_twice_is_as_once(
         assert {"processID", "created", "finished", "links"} <= set(answer.json())
     assert api.get(f"/jobs/{job_id}").json()["status"] == "dismissed"
     assert api.get(f"/jobs/{job_id}/results").status_code == 410
-    assert "clean" in api.told
+    assert api.told == ["work"] * 3
 
 
 def test_an_unknown_job_is_a_problem(api: Api, conforms: Callable[..., None]) -> None:
@@ -510,7 +533,7 @@ def test_an_echo_answers_raw(api: Api) -> None:
 def test_an_echo_is_a_job_where_that_is_preferred(api: Api, conforms: Callable[..., None]) -> None:
     answer = api.execute("echo", {"inputs": {"message": "x"}}, **ASYNC)
     assert answer.status_code == 201
-    assert api.told == ["run"]
+    assert api.told == ["work"]
     step = api.claim("run")
     api.store.finished(step, {"outputs": {"message": "x", "length": 1, "measurement": 1.0}}, None)
     results = api.get(f"/jobs/{step.job_id}/results").json()
@@ -546,6 +569,10 @@ def test_conformance_is_told_and_does_not_grow(api: Api, conforms: Callable[...,
     assert first == api.get("/conformance").json()
     assert any(c.endswith("/conf/dismiss") for c in first["conformsTo"])
     assert not any(c.endswith("/conf/callback") for c in first["conformsTo"])
+    # what it claims is there
+    assert not any(c.endswith("/conf/collections") for c in first["conformsTo"])
+    assert api.get("/conformance?f=html").headers["content-type"].startswith("text/html")
+    assert api.get("/conformance?f=xml").status_code == 400
 
 
 def test_the_openapi_document_has_every_process(api: Api) -> None:
@@ -569,6 +596,19 @@ def test_pages_of_other_origins_may_ask_and_read(api: Api) -> None:
 def test_the_service_tells_that_it_lives_and_is_ready(api: Api) -> None:
     assert api.get("/healthz").json() == {"status": "ok"}
     assert api.get("/readyz").json() == {"status": "ok"}
+
+
+def test_where_our_parts_are_is_told_to_the_log_only(
+    api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    job_id = api.submit()
+    api.finish(job_id)
+    api.storage.delete(RESULTS, f"results/{job_id}/")
+    answer = api.get(f"/jobs/{job_id}/results/style")
+    assert answer.status_code == 503
+    folder = str(Path(api.storage.url(RESULTS)).parent)
+    assert folder not in answer.text
+    assert folder in caplog.text
 
 
 def test_what_is_not_there_and_what_goes_wrong_are_problems(

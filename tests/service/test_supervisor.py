@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from geocrop_processes.errors import ServiceUnavailable
-from geocrop_processes.service.supervisor import Command, Supervisor, _members
+from geocrop_processes.service.group import members
+from geocrop_processes.service.supervisor import Command, Supervisor
 
 ROOT = Path(__file__).parents[2]
 SLEEP = ("/bin/sleep", "600")
@@ -38,19 +39,19 @@ def test_children_run_while_the_context_lasts_and_none_is_left(tmp_path: Path) -
     with supervisor(tmp_path, Command("a", SLEEP), Command("family", FAMILY)) as running:
         group = running.group
         assert set(running.pids) == {"a", "family"}
-        assert until(lambda: len(_members(group)) == 5)
-    assert _members(group) == []
+        assert until(lambda: len(members(group)) == 5)
+    assert members(group) == []
 
 
 def test_a_child_that_is_killed_returns_and_what_it_had_started_is_gone(tmp_path: Path) -> None:
     said: list[str] = []
     with supervisor(tmp_path, Command("family", FAMILY), say=said.append) as running:
-        assert until(lambda: len(_members(running.group)) == 4)
+        assert until(lambda: len(members(running.group)) == 4)
         first = running.pids["family"]
         grandchildren = psutil.Process(first).children()
         os.kill(first, signal.SIGKILL)
         assert until(lambda: running.pids.get("family", first) != first)
-        assert until(lambda: len(_members(running.group)) == 4)
+        assert until(lambda: len(members(running.group)) == 4)
         assert not any(child.is_running() for child in grandchildren)
     assert said == ["The family was killed by signal 9; it is started again."]
 
@@ -87,7 +88,7 @@ def test_one_that_does_not_listen_is_killed_in_time(tmp_path: Path) -> None:
         group = running.group
         started = time.monotonic()
     assert time.monotonic() - started < 3
-    assert _members(group) == []
+    assert members(group) == []
 
 
 def test_one_that_ends_at_once_again_and_again_is_given_up_with_its_last_words(
@@ -98,6 +99,48 @@ def test_one_that_ends_at_once_again_and_again_is_given_up_with_its_last_words(
         supervisor(tmp_path, wrong).__enter__()
     assert str(error.value).endswith(" | the port is taken")
     assert len(str(error.value).splitlines()) == 1
+
+
+def test_one_that_cannot_be_started_for_a_moment_is_started_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine without memory cannot start a process, and has some a moment later."""
+    said: list[str] = []
+    refusals = 3
+
+    with supervisor(tmp_path, Command("a", SLEEP), say=said.append) as running:
+        first, start = running.pids["a"], running._start
+
+        def refused(command: Command) -> object:
+            nonlocal refusals
+            refusals -= 1
+            if refusals >= 0:
+                raise BlockingIOError(11, "Resource temporarily unavailable")
+            return start(command)
+
+        monkeypatch.setattr(running, "_start", refused)
+        os.kill(first, signal.SIGKILL)
+        assert until(lambda: running.pids.get("a", first) != first)
+        running.check()
+    assert said[0] == "The a was killed by signal 9; it is started again."
+    assert len(said) == 4
+    assert all("could not be started" in sentence for sentence in said[1:])
+
+
+def test_one_that_never_can_be_started_is_given_up(tmp_path: Path) -> None:
+    absent = Command("a", (str(tmp_path / "absent"),))
+    with pytest.raises(ServiceUnavailable, match="The a cannot be started"):
+        supervisor(tmp_path, absent).__enter__()
+
+
+def test_a_supervisor_that_fails_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_child: object) -> None:
+        raise ZeroDivisionError("odd")
+
+    with supervisor(tmp_path, Command("a", SLEEP)) as running:
+        monkeypatch.setattr(running, "_look_after", fail)
+        with pytest.raises(ServiceUnavailable, match="supervisor failed: ZeroDivisionError: odd"):
+            running.wait()
 
 
 def test_waiting_ends_when_one_is_given_up(tmp_path: Path) -> None:
@@ -114,7 +157,7 @@ def test_one_that_never_gets_ready_is_not_waited_for_for_ever(tmp_path: Path) ->
     running = supervisor(tmp_path, slow, ready_s=0.3)
     with pytest.raises(ServiceUnavailable, match=r"server is not ready after 0\.3 seconds"):
         running.__enter__()
-    assert _members(running.group) == []
+    assert members(running.group) == []
 
 
 def test_without_its_watchdog_it_stops(tmp_path: Path) -> None:
@@ -122,7 +165,7 @@ def test_without_its_watchdog_it_stops(tmp_path: Path) -> None:
         os.kill(running.group, signal.SIGKILL)
         with pytest.raises(ServiceUnavailable, match="watchdog"):
             running.wait()
-    assert _members(running.group) == []
+    assert members(running.group) == []
 
 
 def test_when_the_supervisor_is_killed_no_process_is_left_after_five_seconds(
@@ -144,10 +187,10 @@ def test_when_the_supervisor_is_killed_no_process_is_left_after_five_seconds(
     with process:
         assert process.stdout is not None
         group = int(process.stdout.readline())
-        assert until(lambda: len(_members(group)) == 7)
+        assert until(lambda: len(members(group)) == 7)
         process.kill()
         killed = time.monotonic()
-        assert until(lambda: _members(group) == [], 5.0)
+        assert until(lambda: members(group) == [], 5.0)
         assert time.monotonic() - killed < 5.0
 
 

