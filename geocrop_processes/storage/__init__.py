@@ -10,12 +10,11 @@ The buckets and their layouts are a contract between all parts of a deployment:
 
 import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 from boto3.exceptions import Boto3Error
 from boto3.session import Session
@@ -23,6 +22,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from geocrop_processes.errors import InvalidSetting, StorageUnavailable
+from geocrop_processes.storage.folder import PARTIAL, files, remove, replacing
 
 MODELS, BASELINES, RESULTS, DATASETS = (
     "geocrop-models",
@@ -91,7 +91,8 @@ class Storage:
             with _translated(f"write {bucket}/{key}"):
                 self._s3.upload_file(str(path), bucket, key, ExtraArgs={"ContentType": media_type})
             return
-        with _replacing(self._folder / bucket / key) as partial:
+        target = self._folder / bucket / key
+        with _translated(f"write {target}"), replacing(target) as partial:
             shutil.copyfile(path, partial)
 
     def put(self, bucket: str, key: str, content: bytes, media_type: str) -> None:
@@ -101,7 +102,8 @@ class Storage:
             with _translated(f"write {bucket}/{key}"):
                 self._s3.put_object(Bucket=bucket, Key=key, Body=content, ContentType=media_type)
             return
-        with _replacing(self._folder / bucket / key) as partial:
+        target = self._folder / bucket / key
+        with _translated(f"write {target}"), replacing(target) as partial:
             partial.write_bytes(content)
 
     def get(self, bucket: str, key: str) -> bytes:
@@ -172,7 +174,7 @@ class Storage:
                 return sorted(o["Key"] for page in pages for o in page.get("Contents", []))
             root = self._folder / bucket
             root.stat()
-            return sorted(k for k in _files(root, prefix) if not k.endswith(_PARTIAL))
+            return sorted(k for k in files(root, prefix) if not k.endswith(PARTIAL))
 
     def delete(self, bucket: str, prefix: str) -> None:
         """Remove every object whose key starts with a prefix; none is fine.
@@ -180,24 +182,24 @@ class Storage:
         With them goes what a killed writer has left half written.
         """
         keys = self.list(bucket, prefix)
-        for key in keys if self._folder is None else _files(self._folder / bucket, prefix):
-            with _translated(f"delete {bucket}/{key}"):
-                if self._folder is None:
-                    self._s3.delete_object(Bucket=bucket, Key=key)
-                else:
-                    _remove(self._folder / bucket, key)
+        self._remove(bucket, keys if self._folder is None else self._files(bucket, prefix))
 
     def discard_partials(self, bucket: str, prefix: str) -> None:
         """Remove what killed writers have left half written; what is whole stays. S3 keeps no such thing."""
         _check_key(f"{prefix}*")
-        if self._folder is None:
-            return
-        with _translated(f"list {bucket}/{prefix}"):
-            keys = _files(self._folder / bucket, prefix)
+        self._remove(bucket, [k for k in self._files(bucket, prefix) if k.endswith(PARTIAL)])
+
+    def _files(self, bucket: str, prefix: str) -> Sequence[str]:
+        """The keys of a bucket's files, half written ones too; none of S3."""
+        return files(self._folder / bucket, prefix) if self._folder is not None else []
+
+    def _remove(self, bucket: str, keys: Iterable[str]) -> None:
         for key in keys:
-            if key.endswith(_PARTIAL):
-                with _translated(f"delete {bucket}/{key}"):
-                    _remove(self._folder / bucket, key)
+            with _translated(f"delete {bucket}/{key}"):
+                if self._folder is None:
+                    self._s3.delete_object(Bucket=bucket, Key=key)
+                else:
+                    remove(self._folder / bucket, key)
 
     def url(self, bucket: str, key: str = "") -> str:
         """Where GDAL, MLflow and people find an object or a bucket: a path, or `s3://bucket/key`."""
@@ -260,46 +262,11 @@ def _pieces(body: Any, size: int, action: str) -> Iterator[bytes]:
             size -= len(piece)
 
 
-def _files(root: Path, prefix: str) -> list[str]:
-    """The keys of all files below a bucket's folder that start with a prefix."""
-    files = (root / prefix.rpartition("/")[0]).rglob("*")
-    keys = (p.relative_to(root).as_posix() for p in files if p.is_file())
-    return [key for key in keys if key.startswith(prefix)]
-
-
-_PARTIAL = ".partial"
-"""Ends the names of files that are being written."""
-
-
 def _check_key(key: str) -> None:
     if "\0" in key or any(part in {"", ".", ".."} for part in key.split("/")):
         raise ValueError(
             f"An object's key is relative, never climbs and has no empty part: {key!r}."
         )
-
-
-@contextmanager
-def _replacing(target: Path) -> Iterator[Path]:
-    """A file beside the target, of this writer alone, that takes its place once it is whole."""
-    partial = target.with_name(f".{uuid4().hex}{_PARTIAL}")
-    with _translated(f"write {target}"):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            yield partial
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
-
-
-def _remove(root: Path, key: str) -> None:
-    """Remove a file, and the folders below the bucket that are empty then."""
-    path = root / key
-    path.unlink(missing_ok=True)
-    for folder in path.relative_to(root).parents[:-1]:
-        try:
-            (root / folder).rmdir()
-        except OSError:
-            return
 
 
 @contextmanager
