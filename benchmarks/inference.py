@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import xgboost
 
-from benchmarks.measure import Figure, side_by_side
+from benchmarks.measure import Figure, show, side_by_side
 from geocrop_processes.models.ensemble import Ensemble
 from geocrop_processes.models.forest.kernels import Kernel, kernels
 from geocrop_processes.models.forest.votes import Votes
@@ -259,12 +259,5 @@ def figures() -> list[Figure]:
     return found
 
 
-def main() -> None:
-    """Print the figures."""
-    for f in figures():
-        goal = "" if f.goal is None else f"goal {f.goal:g}: {'holds' if f.holds else 'MISSED'}"
-        print(f"{f.name:62} {f.ours:10.3g} {f.other:10.3g} {f.unit:14} {f.ratio:8.1f} x  {goal}")
-
-
 if __name__ == "__main__":
-    main()
+    show(figures())

@@ -1,7 +1,7 @@
 """The whole of a map as a scientist would write it in an afternoon, from well-known parts.
 
 odc-stac reads the square into memory with two threads, xarray makes the features with whichever of NumPy and numbagg
-is quicker at each step, each library predicts with two threads on all pixels, and rio-cogeo writes the class map and its confidence.
+is quicker at each step, strip by strip, each library predicts with two threads on all pixels, and rio-cogeo writes the class map and its confidence.
 """
 
 from collections.abc import Callable
@@ -36,6 +36,8 @@ _CONFIG = {
     }
 }
 _THREADS = 2
+_STRIP = 128
+"""Rows of pixels whose features are made at once: all at once would take 22 GB."""
 
 
 def naive(folder: Path, *, side: int = SIDE, dates: int = 40) -> Callable[[], None]:
@@ -57,8 +59,8 @@ def naive(folder: Path, *, side: int = SIDE, dates: int = 40) -> Callable[[], No
     oblivious.load_model(str(models / "catboost.cbm"))
 
     def make(side: int) -> None:
-        features = naive_features(_load(items, side), QUICKEST).values
-        rows = np.ascontiguousarray(features.reshape(len(features), -1).T)
+        seen = _load(items, side)
+        rows = np.concatenate([_rows(seen[:, :, y : y + _STRIP]) for y in range(0, side, _STRIP)])
         votes = [
             trees.inplace_predict(rows),
             light.predict(rows, num_threads=_THREADS),
@@ -70,6 +72,12 @@ def naive(folder: Path, *, side: int = SIDE, dates: int = 40) -> Callable[[], No
     folder.mkdir(parents=True, exist_ok=True)
     make(64)
     return lambda: make(side)
+
+
+def _rows(strip: xr.DataArray) -> npt.NDArray[np.float32]:
+    """The features of some rows of pixels (pixel, feature)."""
+    features: npt.NDArray[np.float32] = naive_features(strip, QUICKEST).values
+    return np.ascontiguousarray(features.reshape(len(features), -1).T)
 
 
 def _load(items: list[pystac.Item], side: int) -> xr.DataArray:

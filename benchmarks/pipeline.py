@@ -25,7 +25,7 @@ def figures() -> list[Figure]:
     theirs = apart(naive, FOLDER / "naive")
     mine += [apart(ours, f"pipeline-{repetition}") for repetition in range(1, _REPETITIONS)]
     cost = median(mine)
-    against = "odc-stac, xarray with numbagg, libraries' predict, rio-cogeo"
+    against = "odc-stac, xarray, libraries' predict, rio-cogeo"
     return [
         Figure("whole map, wall", cost.wall_s, theirs.wall_s, "s", 30, against),
         Figure("whole map, processor", cost.cpu_s, theirs.cpu_s, "cpu-s", None, against),
@@ -51,7 +51,7 @@ def exactness() -> list[Figure]:
     share = 1e5 * differ.sum() / differ.size
     return [
         Figure(
-            "maps of other blocks and threads that differ",
+            "distinct maps by blocks of 200 to 1024 px and one or two threads",
             len(set(bytes_of.values())),
             1,
             "maps",

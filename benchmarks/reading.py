@@ -22,7 +22,7 @@ from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
 from benchmarks import latency, scenes
-from benchmarks.measure import Cost, Figure, apart, side_by_side
+from benchmarks.measure import Cost, Figure, apart, show, side_by_side
 from geocrop_processes.imagery.access import Access
 from geocrop_processes.imagery.cube import acquisitions, read_cube
 from geocrop_processes.imagery.scene import FILES
@@ -148,8 +148,4 @@ def _fresh(url: str) -> str:
 
 
 if __name__ == "__main__":
-    for f in figures():
-        goal = "" if f.goal is None else f"goal {f.goal:g}, {'holds' if f.holds else 'MISSED'}"
-        print(
-            f"{f.name:26} {f.ours:9.2f} {f.other:9.2f} {f.unit:10} {f.ratio:6.2f}x  {f.against:24} {goal}"
-        )
+    show(figures())

@@ -43,7 +43,8 @@ def planned(name: str, *, side: int = SIDE, dates: int = 40, block_px: int = 512
         anchor=(LEFT, TOP),
         scenes=tuple(sorted(seen.mosaic(tiles), key=lambda s: s.sort_key)),
         left_out=(),
-        digest=name,
+        # it stands in the files, and maps are compared
+        digest="0" * 64,
     )
 
 

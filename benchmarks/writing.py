@@ -21,7 +21,7 @@ from rio_cogeo.cogeo import cog_translate
 from rio_cogeo.profiles import DEFLATEProfile
 from scipy.ndimage import uniform_filter
 
-from benchmarks.measure import Cost, Figure, apart, median
+from benchmarks.measure import Cost, Figure, apart, median, show
 from geocrop_processes.domain.grid import Block, Grid
 from geocrop_processes.domain.legend import CropClass, Legend
 from geocrop_processes.publish.cog import write_class_map, write_probabilities
@@ -191,9 +191,4 @@ def figures() -> list[Figure]:
 
 
 if __name__ == "__main__":
-    for figure in figures():
-        holds = "" if figure.goal is None else f" goal {figure.goal:g} {figure.holds}"
-        print(
-            f"{figure.name:32} {figure.against:24} {figure.ours:8.2f} {figure.other:8.2f}"
-            f" {figure.unit:6} {figure.ratio:5.2f}{holds}"
-        )
+    show(figures())
