@@ -148,8 +148,15 @@ def _exactness(cube: Block) -> list[Figure]:
     far = np.count_nonzero(~np.isclose(ours, naive, rtol=1e-3, atol=1e-4, equal_nan=True))
     return [
         Figure("largest difference", largest, 1e-5, "1", 1, "plain twin: allowed"),
-        Figure("values that differ in a bit", unlike, 0, "values", 1, "plain twin: allowed"),
-        Figure("values that differ by 0.1 %", far, ours.size, "values", None, "xarray: all values"),
+        Figure("values that differ in a bit", float(unlike), 0, "values", 1, "plain twin: allowed"),
+        Figure(
+            "values that differ by 0.1 %",
+            float(far),
+            ours.size,
+            "values",
+            None,
+            "xarray: all values",
+        ),
     ]
 
 
