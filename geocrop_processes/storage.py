@@ -172,31 +172,20 @@ class Storage:
                 return sorted(o["Key"] for page in pages for o in page.get("Contents", []))
             root = self._folder / bucket
             root.stat()
-            return sorted(k for k in _files(root, prefix) if not k.endswith(_PARTIAL))
+            return sorted(k for k in _files(root, prefix) if not k.endswith(PARTIAL))
 
-    def delete(self, bucket: str, prefix: str) -> None:
-        """Remove every object whose key starts with a prefix; none is fine.
+    def delete(self, bucket: str, prefix: str, ending: str = "") -> None:
+        """Remove every object whose key starts with a prefix, and ends so; none is fine.
 
         With them goes what a killed writer has left half written.
         """
         keys = self.list(bucket, prefix)
-        for key in keys if self._folder is None else _files(self._folder / bucket, prefix):
+        keys = keys if self._folder is None else _files(self._folder / bucket, prefix)
+        for key in (k for k in keys if k.endswith(ending)):
             with _translated(f"delete {bucket}/{key}"):
                 if self._folder is None:
                     self._s3.delete_object(Bucket=bucket, Key=key)
                 else:
-                    _remove(self._folder / bucket, key)
-
-    def discard_partials(self, bucket: str, prefix: str) -> None:
-        """Remove what killed writers have left half written; what is whole stays. S3 keeps no such thing."""
-        _check_key(f"{prefix}*")
-        if self._folder is None:
-            return
-        with _translated(f"list {bucket}/{prefix}"):
-            keys = _files(self._folder / bucket, prefix)
-        for key in keys:
-            if key.endswith(_PARTIAL):
-                with _translated(f"delete {bucket}/{key}"):
                     _remove(self._folder / bucket, key)
 
     def url(self, bucket: str, key: str = "") -> str:
@@ -267,7 +256,7 @@ def _files(root: Path, prefix: str) -> list[str]:
     return [key for key in keys if key.startswith(prefix)]
 
 
-_PARTIAL = ".partial"
+PARTIAL = ".partial"
 """Ends the names of files that are being written."""
 
 
@@ -281,7 +270,7 @@ def _check_key(key: str) -> None:
 @contextmanager
 def _replacing(target: Path) -> Iterator[Path]:
     """A file beside the target, of this writer alone, that takes its place once it is whole."""
-    partial = target.with_name(f".{uuid4().hex}{_PARTIAL}")
+    partial = target.with_name(f".{uuid4().hex}{PARTIAL}")
     with _translated(f"write {target}"):
         target.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -54,7 +54,7 @@ def client(
             Access(),
         )
 
-        def publish(_settings: Settings, _kind: str) -> None:
+        def publish(_settings: Settings) -> None:
             Thread(target=work, args=(context, lambda: None)).start()
 
         monkeypatch.setattr(manager, "publish", publish)
