@@ -7,8 +7,7 @@ from typing import Any
 from fastapi import Request
 
 from geocrop_processes.service.problems import invalid
-
-_STATUSES = ("accepted", "running", "successful", "failed", "dismissed")
+from geocrop_processes.service.steps import STATUSES
 
 
 def job_filters(request: Request) -> dict[str, Any]:
@@ -21,7 +20,7 @@ def job_filters(request: Request) -> dict[str, Any]:
     since, until = _interval(request.query_params.get("datetime"))
     return {
         "process": _listed(request, "processID") or None,
-        "status": _listed(request, "status", _STATUSES),
+        "status": _listed(request, "status", STATUSES),
         "since": since,
         "until": until,
         "min_s": _seconds(request, "minDuration"),

@@ -16,12 +16,11 @@ from geocrop_processes.service.assets import asset_url
 from geocrop_processes.service.jobs import Entry, Job
 from geocrop_processes.service.problems import no_such_output
 from geocrop_processes.service.processes import CROP_CLASSIFICATION, ITEM_TYPE, Description
+from geocrop_processes.service.steps import OPEN, SUCCESSFUL
 from geocrop_processes.service.urls import public_url
 from geocrop_processes.settings import Settings
 from geocrop_processes.storage import RESULTS, Storage
 
-OPEN = ("accepted", "running")
-"""The statuses of a job that will change by itself."""
 RETRY_AFTER_S = 1
 """Seconds until asking again for an open job may show something new."""
 
@@ -44,7 +43,7 @@ def status_info(job: Entry, settings: Settings) -> dict[str, Any]:
     links = [_link("self", url, "This job's status")]
     if job.status in OPEN:
         links.append(_link("monitor", url, "This job's status"))
-    if job.status == "successful":
+    if job.status == SUCCESSFUL:
         links.append(_link(_RESULTS_REL, f"{url}/results", "This job's results"))
     links.append(_link("up", f"{public_url(settings)}/jobs", "All jobs"))
     times = {

@@ -23,7 +23,8 @@ from geocrop_processes.service.negotiation import (
 )
 from geocrop_processes.service.problems import RESULT_NOT_READY, Problem
 from geocrop_processes.service.processes import Description
-from geocrop_processes.service.results import OPEN, RETRY_AFTER_S, Outcome, job_url, status_info
+from geocrop_processes.service.results import RETRY_AFTER_S, Outcome, job_url, status_info
+from geocrop_processes.service.steps import DISMISSED, FAILED, OPEN
 from geocrop_processes.service.urls import public_url
 
 _SYNCHRONOUS = 8
@@ -140,9 +141,9 @@ def _outcome(host: Host, job: Job) -> Outcome:
     if job.status in OPEN:
         detail = f"The job {job.id} is {job.status} ({job.progress} %): there are no results yet."
         raise Problem(404, "Results are not ready", detail, RESULT_NOT_READY, _retry(job))
-    if job.status == "dismissed":
+    if job.status == DISMISSED:
         raise Problem(410, "Dismissed", f"The job {job.id} was dismissed: it has no results.")
-    if job.status == "failed":
+    if job.status == FAILED:
         error: dict[str, Any] = job.error or {}
         title = error.get("title", "The job failed")
         raise Problem(int(error.get("status", 500)), title, error.get("detail", job.message))

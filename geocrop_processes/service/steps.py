@@ -32,6 +32,8 @@ ACCEPTED, RUNNING = "accepted", "running"
 SUCCESSFUL, FAILED, DISMISSED = "successful", "failed", "dismissed"
 OPEN = (ACCEPTED, RUNNING)
 """The states of jobs that something is still to be done for."""
+STATUSES = (*OPEN, SUCCESSFUL, FAILED, DISMISSED)
+"""The states of jobs."""
 
 DUE, LEASED, DONE, CLOSED = "due", "leased", "done", "closed"
 """The states of steps."""

@@ -43,6 +43,7 @@ from geocrop_processes.service.queue import WORK, create_queue, republish
 from geocrop_processes.service.steps import Step
 from geocrop_processes.settings import Settings
 from geocrop_processes.storage import RESULTS
+from geocrop_processes.storage.folder import PARTIAL
 
 __all__ = ["WorkerContext", "create_worker", "run_step", "work"]
 
@@ -162,7 +163,8 @@ def _finish(context: WorkerContext, step: Step, lost: Asked) -> bool:
         model = context.model(planned.model)
         finish(planned, model, storage, attempts=attempts, abandoned=lost)
     discard_results(step.job_id, storage)
-    storage.discard_partials(RESULTS, folder)
+    # what a killed attempt has left half written
+    storage.delete(RESULTS, folder, PARTIAL)
     content = storage.get(RESULTS, f"{folder}{ITEM}")
     item = json.loads(content)
     summary = json.loads(storage.get(RESULTS, f"{folder}{FILES['summary'].file_name}"))

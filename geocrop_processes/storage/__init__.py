@@ -10,7 +10,7 @@ The buckets and their layouts are a contract between all parts of a deployment:
 
 import hashlib
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -176,25 +176,14 @@ class Storage:
             root.stat()
             return sorted(k for k in files(root, prefix) if not k.endswith(PARTIAL))
 
-    def delete(self, bucket: str, prefix: str) -> None:
-        """Remove every object whose key starts with a prefix; none is fine.
+    def delete(self, bucket: str, prefix: str, ending: str = "") -> None:
+        """Remove every object whose key starts with a prefix, and ends so; none is fine.
 
         With them goes what a killed writer has left half written.
         """
         keys = self.list(bucket, prefix)
-        self._remove(bucket, keys if self._folder is None else self._files(bucket, prefix))
-
-    def discard_partials(self, bucket: str, prefix: str) -> None:
-        """Remove what killed writers have left half written; what is whole stays. S3 keeps no such thing."""
-        _check_key(f"{prefix}*")
-        self._remove(bucket, [k for k in self._files(bucket, prefix) if k.endswith(PARTIAL)])
-
-    def _files(self, bucket: str, prefix: str) -> Sequence[str]:
-        """The keys of a bucket's files, half written ones too; none of S3."""
-        return files(self._folder / bucket, prefix) if self._folder is not None else []
-
-    def _remove(self, bucket: str, keys: Iterable[str]) -> None:
-        for key in keys:
+        keys = keys if self._folder is None else files(self._folder / bucket, prefix)
+        for key in (k for k in keys if k.endswith(ending)):
             with _translated(f"delete {bucket}/{key}"):
                 if self._folder is None:
                     self._s3.delete_object(Bucket=bucket, Key=key)
