@@ -3,11 +3,12 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from geocrop_processes import settings as settings_module
 from geocrop_processes.domain.aoi import Aoi, Region
 from geocrop_processes.errors import InvalidSetting
 from geocrop_processes.imagery.access import Access
 from geocrop_processes.imagery.catalog import Catalog
-from geocrop_processes.settings import Settings, variables
+from geocrop_processes.settings import CacheSettings, Settings, variables
 from geocrop_processes.storage import MODELS
 
 # MLflow 3.17 asks SQLAlchemy 2.1 for a loader strategy that is going away
@@ -124,3 +125,13 @@ def test_the_registry_is_a_file_of_the_data_folder_unless_told_otherwise(
     settings = Settings.read()
     assert settings.open_registry(settings.open_storage()).list() == []
     assert (tmp_path / "other" / "models.db").exists()
+
+
+def test_kernels_are_kept_in_the_data_folder_unless_another_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folders: list[Path] = []
+    monkeypatch.setattr(settings_module, "warm_up", folders.append)
+    Settings(data=tmp_path).warm_up()
+    Settings(data=tmp_path, cache=CacheSettings(kernels=Path("elsewhere"))).warm_up()
+    assert folders == [tmp_path / "cache" / "kernels", Path("elsewhere")]

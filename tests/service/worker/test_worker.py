@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from celery.signals import worker_init  # type: ignore[import-untyped]
 from sqlalchemy import update
 
+from geocrop_processes import settings as settings_module
 from geocrop_processes.domain.aoi import Aoi
 from geocrop_processes.domain.season import Season
 from geocrop_processes.errors import Abandoned, CatalogUnavailable, InvalidSetting, TooFewScenes
@@ -414,6 +416,19 @@ def test_the_simulated_archive_is_read_from_its_folder(
     assert {scene.link for scene in found.scenes} == {None}
     for scene in found.scenes:
         assert scene.files["B02"].href == f"{folder}/{scene.key}/B02.tif"
+
+
+def test_a_worker_compiles_before_it_takes_work(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Celery sends this signal in the parent, before there is a process that could take a step."""
+    folders: list[Path] = []
+    monkeypatch.setattr(settings_module, "warm_up", folders.append)
+    service = settings.service.model_copy(update={"broker": "memory://"})
+    create_worker(settings.model_copy(update={"service": service}))
+    assert folders == []
+    worker_init.send(sender=None)
+    assert folders[-1] == settings.data.absolute() / "cache" / "kernels"
 
 
 def test_a_worker_needs_a_broker(settings: Settings) -> None:
