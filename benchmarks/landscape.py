@@ -137,7 +137,7 @@ def _pictures(
     green = _greenness(truth, fields, day)
     cloud = zoom(gaussian_filter(random.normal(size=(64, 64)), 6, mode="wrap"), SIDE // 64, order=1)
     share = _CLOUDY[min(day // 30, 8)]
-    level = np.quantile(cloud, 1 - share * random.uniform(0.3, 1.6))
+    level = np.quantile(cloud, max(1 - share * random.uniform(0.3, 1.6), 0.05))
     cloudy = cloud > level
     shadow = np.roll(cloudy, 12, axis=(0, 1)) & ~cloudy
     for band, soil, plant in zip(BANDS, _SOIL, _GREEN, strict=True):
