@@ -7,7 +7,7 @@ not at all, and its bytes depend on the pixels alone: not on the blocks they cam
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import product
@@ -33,7 +33,7 @@ CACHE_MB = 32
 """What GDAL may keep of the plain files, MiB: it would take a twentieth of the memory."""
 
 Blocks = Iterable[tuple[Block, npt.NDArray[np.uint8]]]
-"""Pixels of a grid with the place they belong to, in any order; read once."""
+"""Pixels of a grid with the place they belong to, in any order; read once, and not to be changed afterwards."""
 
 
 @dataclass(frozen=True)
@@ -77,19 +77,33 @@ def pyramid(
 
 
 def fill(dataset: Any, grid: Grid, blocks: Blocks) -> None:
-    """Write blocks of uint8 (bands, height, width) into a dataset open for writing.
+    """Write blocks of uint8 (bands, height, width) into a dataset open for writing, each while the next is made.
 
     Raises:
         ValueError: a block's pixels are not uint8 of its shape, or it leaves the grid.
     """
-    for block, pixels in blocks:
-        # rasterio would stretch pixels of another shape into the window
-        if pixels.dtype != np.uint8 or pixels.shape != (dataset.count, block.height, block.width):
-            raise ValueError(f"Pixels of {block} are {pixels.dtype} {pixels.shape}.")
-        inside = block.row + block.height <= grid.height and block.col + block.width <= grid.width
-        if min(block.row, block.col) < 0 or not inside:
-            raise ValueError(f"{block} leaves the grid of {grid.height} x {grid.width} pixels.")
-        dataset.write(pixels, window=Window(block.col, block.row, block.width, block.height))
+    with ThreadPoolExecutor(1) as writer:
+        before: Future[None] | None = None
+        for block, pixels in blocks:
+            # rasterio would stretch pixels of another shape into the window
+            if pixels.dtype != np.uint8 or pixels.shape != (
+                dataset.count,
+                block.height,
+                block.width,
+            ):
+                raise ValueError(f"Pixels of {block} are {pixels.dtype} {pixels.shape}.")
+            inside = (
+                block.row + block.height <= grid.height and block.col + block.width <= grid.width
+            )
+            if min(block.row, block.col) < 0 or not inside:
+                raise ValueError(f"{block} leaves the grid of {grid.height} x {grid.width} pixels.")
+            window = Window(block.col, block.row, block.width, block.height)
+            # one is written while the next is made; what failed is raised here
+            if before:
+                before.result()
+            before = writer.submit(dataset.write, pixels, window=window)
+        if before:
+            before.result()
 
 
 def _profile(grid: Grid, bands: int, no_data: int) -> dict[str, Any]:
@@ -144,15 +158,20 @@ def _reduce(
     """The overviews of rows of pixels, as if no data surrounded them; square by square, as caches are small."""
     cols = range(0, strip.shape[1], side)
     shapes = [(side >> n, len(cols) * side >> n) for n in range(levels + 1)]
-    whole, *found = [np.full(shape, content.no_data, np.uint8) for shape in shapes]
-    whole[: strip.shape[0], : strip.shape[1]] = strip
+    whole = strip
+    if strip.shape != shapes[0]:
+        whole = np.full(shapes[0], content.no_data, np.uint8)
+        whole[: strip.shape[0], : strip.shape[1]] = strip
+    found = [np.empty(shape, np.uint8) for shape in shapes[1:]]
 
     def reduce(col: int) -> None:
         square = whole[:, col : col + side]
-        if (square == content.no_data).all():
-            return
-        for n, smaller in enumerate(content.reduce(square, levels, content.no_data), start=1):
-            found[n - 1][:, col >> n : (col + side) >> n] = smaller
+        for smaller, part in zip(
+            found, content.reduce(square, levels, content.no_data), strict=True
+        ):
+            width = part.shape[1]
+            start = col // side * width
+            smaller[:, start : start + width] = part
 
     # each writes its own columns; going through the results raises what a thread has raised
     list(pool.map(reduce, cols))
