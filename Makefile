@@ -46,7 +46,7 @@ requirements: ## lock the versions of all dependencies, with hashes (needs uv)
 clean: ## remove everything that was made here
 	@rm -rf $(VENV) .geocrop build dist *.egg-info geocrop_processes/models/*.so
 
-$(READY): requirements.txt pyproject.toml $(wildcard geocrop_processes/*/_*.[ch])
+$(READY): requirements.txt pyproject.toml $(wildcard geocrop_processes/models/_forest*.[ch])
 	@python3 -c 'import sys; sys.exit(sys.version_info[:2] < (3, 12) and "GeoCrop needs Python 3.12 or newer; python3 is " + sys.version.split()[0])'
 	@if command -v uv > /dev/null; then \
 		uv venv --quiet --allow-existing $(VENV) && \

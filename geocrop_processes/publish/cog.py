@@ -21,8 +21,7 @@ from geocrop_processes.domain.grid import Grid
 from geocrop_processes.domain.legend import NO_DATA, Legend
 from geocrop_processes.models import confidence
 from geocrop_processes.publish.overviews import means, modes
-from geocrop_processes.publish.pyramid import THREADS, Blocks, fill, pyramid
-from geocrop_processes.publish.strips import Content
+from geocrop_processes.publish.pyramid import THREADS, Blocks, Content, fill, pyramid
 from geocrop_processes.publish.style import gdal_pam
 
 CLASSES = Content(NO_DATA, modes, "MODE", level=6)
@@ -81,18 +80,17 @@ def write_class_map(
         blocks: uint8 (height, width) per block; pixels in no block are no data.
         legend: the classes.
         tags: more metadata of the file.
-        threads: how many compress; the bytes are the same.
+        threads: how many reduce and compress; the bytes are the same.
 
     Raises:
         ValueError: a block's pixels are not uint8 of its shape, or it leaves the grid.
     """
-    with pyramid(path, grid, 1, CLASSES, threads) as plain:
-        dataset = plain.dataset
+    with pyramid(path, grid, 1, CLASSES, threads) as dataset:
         _describe(dataset, (CLASS_BAND,))
         dataset.write_colormap(1, {NO_DATA: (0, 0, 0, 0)} | {c.code: (*c.rgb, 255) for c in legend})
         dataset.update_tags(1, **{f"CLASS_{c.code}": c.name for c in legend})
         dataset.update_tags(**{**tags, "LEGEND": json.dumps(legend.to_json())})
-        fill(plain, grid, ((block, pixels[None]) for block, pixels in blocks))
+        fill(dataset, grid, ((block, pixels[None]) for block, pixels in blocks))
         # the COG driver takes the table from here and puts it into the TIFF
         Path(dataset.name + ".aux.xml").write_text(gdal_pam(legend), encoding="utf-8")
 
@@ -107,7 +105,7 @@ def write_confidence(
         grid: where the pixels lie.
         blocks: uint8 (5, height, width) per block; pixels in no block are no data.
         tags: more metadata of the file.
-        threads: how many compress; the bytes are the same.
+        threads: how many reduce and compress; the bytes are the same.
 
     Raises:
         ValueError: a block's pixels are not uint8 of its shape, or it leaves the grid.
@@ -131,7 +129,7 @@ def write_probabilities(
         blocks: uint8 (classes, height, width) per block; pixels in no block are no data.
         legend: the classes, one band each.
         tags: more metadata of the file.
-        threads: how many compress; the bytes are the same.
+        threads: how many reduce and compress; the bytes are the same.
 
     Raises:
         ValueError: a block's pixels are not uint8 of its shape, or it leaves the grid.
@@ -147,10 +145,10 @@ def _write_bands(
     tags: Mapping[str, str],
     threads: int,
 ) -> None:
-    with pyramid(path, grid, len(bands), MEASURES, threads) as plain:
-        _describe(plain.dataset, bands)
-        plain.dataset.update_tags(**tags)
-        fill(plain, grid, blocks)
+    with pyramid(path, grid, len(bands), MEASURES, threads) as dataset:
+        _describe(dataset, bands)
+        dataset.update_tags(**tags)
+        fill(dataset, grid, blocks)
 
 
 def _describe(dataset: Any, bands: tuple[Band, ...]) -> None:

@@ -9,11 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-try:
-    from geocrop_processes.publish import _overviews  # type: ignore[attr-defined, unused-ignore]
-except ImportError:  # it was installed without a compiler
-    _overviews = None
-
 Pixels = npt.NDArray[np.uint8]
 _Counts = npt.NDArray[Any]
 """Unsigned integers, as wide as they need to be."""
@@ -68,26 +63,13 @@ def means(pixels: Pixels, levels: int, no_data: int) -> list[Pixels]:
     """The mean of each square of 2 x 2, 4 x 4, ... pixels, a half rounded up.
 
     Args:
-        pixels: uint8 (height, width), both multiples of 2**levels; each row lies in one piece.
+        pixels: uint8 (height, width), both multiples of 2**levels.
         levels: how many overviews, at most 11.
         no_data: the value that does not count: 255 (or 0), which no mean of others can be.
 
     Returns:
         uint8 (height / 2**n, width / 2**n) for n = 1 .. levels.
     """
-    if _overviews is None:
-        return plain_means(pixels, levels, no_data)
-    shapes = [(pixels.shape[0] >> n, pixels.shape[1] >> n) for n in range(1, levels + 1)]
-    ends = np.cumsum([height * width for height, width in shapes])
-    out = np.empty(ends[-1], np.uint8)
-    _overviews.means(pixels, levels, no_data, out)
-    return [
-        part.reshape(shape) for part, shape in zip(np.split(out, ends[:-1]), shapes, strict=True)
-    ]
-
-
-def plain_means(pixels: Pixels, levels: int, no_data: int) -> list[Pixels]:
-    """As `means`, for machines without a compiler."""
     valid = pixels != no_data
     count: _Counts | None = None if valid.all() else valid.view(np.uint8)
     total: _Counts = pixels * valid

@@ -195,20 +195,6 @@ def test_pixels_in_no_block_are_no_data(tmp_path: Path, legend: Legend) -> None:
     assert (tmp_path / "full.tif").read_bytes() == (tmp_path / "c.tif").read_bytes()
 
 
-def test_where_blocks_lie_over_each_other_the_last_counts_in_the_overviews_too(
-    tmp_path: Path, legend: Legend
-) -> None:
-    grid = _grid(700, 700)
-    first, last = _fields(grid, legend.codes, 1), _fields(grid, legend.codes, 2)
-    # as many pixels as the upper strip has, of one half of it; then others, once more
-    half = Block(0, 0, 512, 350)
-    twice = [(half, first[half.slices]), (half, first[half.slices])]
-    blocks = [*twice, *_cut(last, grid, 200), *_cut(last, grid, 200, seed=3)]
-    write_class_map(tmp_path / "a.tif", grid, blocks, legend, {})
-    write_class_map(tmp_path / "b.tif", grid, _cut(last, grid, 512), legend, {})
-    assert (tmp_path / "a.tif").read_bytes() == (tmp_path / "b.tif").read_bytes()
-
-
 def _overviews(path: Path) -> list[Bytes]:
     """All overviews of a file, finest first."""
     with rasterio.open(path) as dataset:

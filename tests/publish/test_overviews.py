@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rasterio.enums import Resampling
 from rasterio.io import MemoryFile
 
-from geocrop_processes.publish.overviews import level_shapes, means, modes, plain_means
+from geocrop_processes.publish.overviews import level_shapes, means, modes
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -66,32 +66,13 @@ def test_a_mean_is_of_the_values_there_are_with_a_half_rounded_up(
             assert overview[row, col] == rounded
 
 
-@given(raster=_rasters(no_data=255), extra=st.integers(0, 3))
-def test_means_are_the_same_where_there_is_no_compiler(
-    raster: tuple[Bytes, int], extra: int
-) -> None:
-    pixels, levels = raster
-    # a part of a wider raster, as they are cut
-    part = np.pad(pixels, ((0, 0), (extra, 1)))[:, extra:-1]
-    for ours, plain in zip(means(part, levels, 255), plain_means(part, levels, 255), strict=True):
-        np.testing.assert_array_equal(ours, plain)
-
-
-@pytest.mark.parametrize("shape", [(6, 8), (8, 6), (8,)])
-def test_pixels_that_do_not_fit_their_overviews_are_refused(shape: tuple[int, ...]) -> None:
-    from geocrop_processes.publish import _overviews  # type: ignore[attr-defined, unused-ignore] # noqa: PLC0415 - it may be absent
-
-    with pytest.raises(ValueError, match="fit"):
-        _overviews.means(np.zeros(shape, np.uint8), 2, 255, np.zeros(20, np.uint8))
-
-
 @pytest.mark.parametrize("value", [0, 1, 127, 254])
 def test_what_is_the_same_all_over_is_the_same_at_every_size(value: int) -> None:
     pixels = np.full((2048, 2048), value, np.uint8)
     holes = pixels.copy()
     holes[::3] = 255
     for raster in (pixels, holes):
-        for reduce in (means, plain_means, modes):
+        for reduce in (means, modes):
             assert [np.unique(o).tolist() for o in reduce(raster, 11, 255)] == [[value]] * 11
 
 
