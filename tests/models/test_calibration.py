@@ -108,6 +108,14 @@ def test_isotonic_curves_are_those_of_scikit_learn() -> None:
     assert np.allclose(ours.apply(p), theirs, atol=5e-3)
 
 
+def test_what_a_member_says_often_counts_as_often_in_its_curve() -> None:
+    p, labels = simulated(8, 3.0, n=1000, classes=2)
+    said = p[:, 1].round(1)
+    coarse = np.stack([1 - said, said], axis=1)
+    theirs = scikit_learns("isotonic", coarse, labels).predict_proba(coarse)
+    assert np.allclose(fit_isotonic(coarse, labels).apply(coarse), theirs, atol=2e-3)
+
+
 @given(seeds, st.sampled_from(sorted(METHODS)))
 def test_rows_sum_to_one_and_do_not_depend_on_each_other(seed: int, method: str) -> None:
     p, labels = simulated(seed, 2.0, n=60)

@@ -27,6 +27,14 @@ def test_the_total_is_that_of_the_papers_example() -> None:
     assert sum(sample_sizes(PIXELS, USERS, target_error=0.01, least=2).values()) == 641
 
 
+@given(st.integers(100, 10_000))
+def test_of_a_small_map_fewer_points_are_enough(pixels: int) -> None:
+    """n0 / (1 + n0 / N), Cochran 1977, eq. 4.2, with n0 of a map without end."""
+    endless = 0.5 * 0.5 / 0.02**2
+    expected = math.ceil(endless / (1 + endless / pixels) - 1e-9)
+    assert sample_sizes({1: pixels}, {1: 0.5}, target_error=0.02) == {1: expected}
+
+
 def test_rare_classes_get_the_least_number_and_the_others_share_by_area() -> None:
     assert sample_sizes(PIXELS, USERS, least=75) == {1: 75, 2: 75, 3: 163, 4: 328}
 
