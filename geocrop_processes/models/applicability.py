@@ -203,7 +203,8 @@ def _nearest_squared(places: Floats, points: Floats, norms: Floats) -> Floats:
         rough = places.astype(np.float32).T @ (-2 * points).astype(np.float32)
         rough += norms.astype(np.float32)
         limit = rough.min(axis=1) + slack.astype(np.float32)
-    which, candidate = np.nonzero(rough <= limit[:, None])
+    # many times as fast as the nonzero of two dimensions
+    which, candidate = np.divmod(np.flatnonzero(rough <= limit[:, None]), points.shape[1])
     squared = np.zeros(len(which))
     for place, point in zip(places, points, strict=True):
         squared += (place[which] - point[candidate]) ** 2
