@@ -8,6 +8,7 @@
     │   ├── UnknownModel          no registered model of that name or version
     │   ├── NoBaseline            no land-cover baseline of the season, though a mask was asked for
     │   ├── UnknownJob            no job of that name
+    │   ├── InvalidSample         labelled samples or a sample's design that cannot be used
     │   ├── Refused               the service refused the request; its own words are told
     │   └── InvalidSetting        a setting of the deployment; its name is told
     ├── NoMap                     the request is fine, the sky was not; exit code 1
@@ -64,6 +65,10 @@ class UnknownJob(InvalidRequest):
 
 class NoBaseline(InvalidRequest):
     """A mask was asked for, and no land-cover baseline of the season and place is stored."""
+
+
+class InvalidSample(InvalidRequest):
+    """Labelled samples, or the design of a sample, cannot be used as they are."""
 
 
 class Refused(InvalidRequest):

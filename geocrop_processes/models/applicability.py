@@ -1,0 +1,235 @@
+"""Where a model may be asked: the area of applicability of Meyer & Pebesma 2021.
+
+Methods in Ecology and Evolution 12: 1620-1633. A pixel's dissimilarity index (DI) is the distance to the nearest
+training sample, in features that are standardised and weighted by their importance, divided by the mean distance
+between training samples. The model has seen nothing like a pixel whose DI is above that of the training samples
+in cross-validation.
+"""
+
+import io
+import zipfile
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial.distance import cdist
+
+from geocrop_processes.errors import InvalidSample, UnusableModel
+
+Floats = npt.NDArray[np.float64]
+Features = npt.NDArray[np.float32]
+
+_CELLS = 1 << 21
+"""Distances held at a time: 8 MB of float32, 16 MB of float64, whatever the number of pixels."""
+_ROUNDING = 2.0**-24
+"""Of one operation in float32, as a share of its result."""
+
+
+@dataclass(frozen=True)
+class Applicability:
+    """What is known of the training samples, to say how unlike them a pixel is."""
+
+    mean: Floats
+    """(features,) of the training samples."""
+    weight: Floats
+    """(features,): importance by standard deviation; 0 for a feature that does not count."""
+    points: Floats
+    """(features that count, n): the training samples, standardised and weighted."""
+    mean_distance: float
+    """The mean distance between two different training samples."""
+    threshold: float
+    """The DI beyond which the model does not apply."""
+
+    @classmethod
+    def fit(
+        cls,
+        features: Features,
+        importance: npt.NDArray[np.floating],
+        folds: npt.NDArray[np.integer],
+    ) -> Self:
+        """Learn what the training samples are like.
+
+        The threshold is the highest DI of a training sample that is not above the third quartile by more than
+        1.5 times the distance between the quartiles (section 2.3 of the paper), each sample's nearest neighbour
+        being looked for in other folds than its own. Time grows with the square of n.
+
+        Args:
+            features: float32 (features, n) of the training samples, finite.
+            importance: (features,) from 0 up, in any unit.
+            folds: (n,) the fold of each sample in the cross-validation.
+
+        Raises:
+            InvalidSample: values are not finite or do not fit together, there is only one fold, all samples
+                are the same, or a feature counts that has one value only.
+        """
+        _check(features, importance, folds)
+        table = features.astype(np.float64)
+        # sums of a constant column may round: its spread is 0 all the same
+        varies = table.min(axis=1) < table.max(axis=1)
+        constant = np.flatnonzero((importance > 0) & ~varies)
+        if len(constant):
+            raise InvalidSample(
+                f"The features {constant.tolist()} have one value in all training samples, yet an importance."
+            )
+        spread = np.where(varies, table.std(axis=1, ddof=1), 1)
+        weight = np.asarray(importance, np.float64) / np.sum(importance, dtype=np.float64) / spread
+        mean = table.mean(axis=1)
+        points = _place(table, mean, weight)
+        mean_distance, nearest = _distances(np.ascontiguousarray(points.T), folds)
+        if mean_distance == 0:
+            raise InvalidSample("All training samples are the same.")
+        index = nearest / mean_distance
+        low, high = np.quantile(index, (0.25, 0.75))
+        threshold = float(index[index <= high + 1.5 * (high - low)].max())
+        return cls(mean, weight, points, mean_distance, threshold)
+
+    def index(self, features: Features) -> npt.NDArray[np.float32]:
+        """The DI of each pixel, float32 (n,); NaN where a feature that counts is not finite.
+
+        It depends on a pixel's own features alone, to the last bit. Memory does not grow with the number of
+        training samples.
+
+        Args:
+            features: float32 (features, n).
+
+        Raises:
+            UnusableModel: these are other features than those of the training samples.
+        """
+        if features.ndim != 2 or len(features) != len(self.mean):
+            raise UnusableModel(
+                f"The model was trained on {len(self.mean)} features; these are {features.shape}."
+            )
+        found = np.full(features.shape[1], np.nan, np.float32)
+        norms = np.einsum("ij,ij->j", self.points, self.points)
+        step = max(1, _CELLS // self.points.shape[1])
+        for start in range(0, len(found), step):
+            part = _place(features[:, start : start + step], self.mean, self.weight)
+            usable = np.isfinite(part).all(axis=0)
+            squared = _nearest_squared(np.ascontiguousarray(part[:, usable]), self.points, norms)
+            found[start : start + step][usable] = np.sqrt(squared) / self.mean_distance
+        return found
+
+    def inside(self, features: Features) -> npt.NDArray[np.bool_]:
+        """Whether the model applies, bool (n,): the DI is not above the threshold; false where it is NaN.
+
+        Args:
+            features: as in `index`.
+
+        Raises:
+            UnusableModel: as in `index`.
+        """
+        # both as they are stored, so that a map of the index tells the same
+        return np.asarray(self.index(features) <= np.float32(self.threshold))
+
+    def to_bytes(self) -> bytes:
+        """As an npz archive of arrays, the same bytes for the same values."""
+        stream = io.BytesIO()
+        np.savez(
+            stream,
+            mean=self.mean,
+            weight=self.weight,
+            points=self.points,
+            mean_distance=self.mean_distance,
+            threshold=self.threshold,
+        )
+        return stream.getvalue()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Self:
+        """The inverse of `to_bytes`; runs no code of the content.
+
+        Raises:
+            UnusableModel: the content is no such archive.
+        """
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+                mean, weight, points = (arrays[n] for n in ("mean", "weight", "points"))
+                numbers = [float(arrays[n].item()) for n in ("mean_distance", "threshold")]
+        except (ValueError, KeyError, OSError, EOFError, TypeError, zipfile.BadZipFile) as error:
+            raise UnusableModel("The area of applicability cannot be read as npz.") from error
+        known = mean.shape == weight.shape == (len(mean),) and points.ndim == 2
+        if not known or len(points) != np.count_nonzero(weight) or not points.size:
+            raise UnusableModel("The arrays of the area of applicability do not fit together.")
+        if (
+            not all(np.isfinite(a).all() for a in (mean, weight, points, numbers))
+            or numbers[0] <= 0
+        ):
+            raise UnusableModel("The area of applicability has values that are not finite.")
+        return cls(mean, weight, points, *numbers)
+
+
+def _place(features: npt.NDArray[np.floating], mean: Floats, weight: Floats) -> Floats:
+    """Features that count, standardised and weighted: (features that count, n)."""
+    counts = weight > 0
+    return (features[counts] - mean[counts, None]) * weight[counts, None]
+
+
+def _distances(points: Floats, folds: npt.NDArray[np.integer]) -> tuple[float, Floats]:
+    """The mean distance between different samples, and of each to the nearest one of another fold (n,).
+
+    Args:
+        points: (n, features).
+        folds: (n,).
+    """
+    n = len(points)
+    total, nearest = 0.0, np.empty(n)
+    step = max(1, _CELLS // n)
+    for start in range(0, n, step):
+        part = slice(start, start + step)
+        apart = cdist(points[part], points)
+        total += float(apart.sum())
+        apart[folds[part, None] == folds[None, :]] = np.inf
+        nearest[part] = apart.min(axis=1)
+    return total / (n * (n - 1)), nearest
+
+
+def _nearest_squared(places: Floats, points: Floats, norms: Floats) -> Floats:
+    """The squared distance of each place to the nearest point, (places,).
+
+    Inner products in float32 are fast, but rounded, and in their last bits they depend on what is computed beside
+    them: they only say which points may be the nearest. The distance to those few is then computed by itself. A
+    place so far away that float32 has no number for it is infinitely far.
+
+    Args:
+        places: (features, places).
+        points: (features, points).
+        norms: (points,) squared norms of the points.
+    """
+    own = np.einsum("ij,ij->j", places, places)
+    # twice the bound on the rounding of a squared distance: len(places) products and sums, and what is around them
+    slack = 2 * (len(places) + 8) * _ROUNDING * (own + norms.max())
+    with np.errstate(over="ignore", invalid="ignore"):
+        rough = places.astype(np.float32).T @ (-2 * points).astype(np.float32)
+        rough += norms.astype(np.float32)
+        limit = rough.min(axis=1) + slack.astype(np.float32)
+    # many times as fast as the nonzero of two dimensions
+    which, candidate = np.divmod(np.flatnonzero(rough <= limit[:, None]), points.shape[1])
+    squared = np.zeros(len(which))
+    for place, point in zip(places, points, strict=True):
+        squared += (place[which] - point[candidate]) ** 2
+    nearest = np.full(len(own), np.inf)
+    np.minimum.at(nearest, which, squared)
+    return nearest
+
+
+def _check(
+    features: Features,
+    importance: npt.NDArray[np.floating],
+    folds: npt.NDArray[np.integer],
+) -> None:
+    """Raises: InvalidSample: as `Applicability.fit`."""
+    if (
+        features.ndim != 2
+        or importance.shape != features.shape[:1]
+        or folds.shape != features.shape[1:]
+    ):
+        raise InvalidSample(
+            f"Features {features.shape}, importances {importance.shape} and folds {folds.shape} do not fit together."
+        )
+    if not np.isfinite(features).all():
+        raise InvalidSample("Features of training samples are finite.")
+    if not (np.isfinite(importance).all() and (importance >= 0).all() and importance.any()):
+        raise InvalidSample("Importances of features are numbers from 0 up, not all 0.")
+    if len(np.unique(folds)) < 2:
+        raise InvalidSample("A threshold needs training samples in two folds or more.")
