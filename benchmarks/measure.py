@@ -140,8 +140,6 @@ def peak_mb() -> float:
 def show(figures: Iterable[Figure]) -> None:
     """Print figures, a line each."""
     for f in figures:
+        beside = "" if math.isnan(f.other) else f"{f.other:>11.4g} {f.ratio:>9.3g} x"
         goal = "" if f.goal is None else f"goal {f.goal:g}: {'holds' if f.holds else 'FAILS'}"
-        print(
-            f"{f.name:<58} {f.ours:>11.4g} {f.other:>11.4g} {f.unit:<6} {f.ratio:>9.3g} x  {goal}",
-            flush=True,
-        )
+        print(f"{f.name:<66} {f.ours:>11.4g} {f.unit:<15} {beside:<23} {goal}", flush=True)
