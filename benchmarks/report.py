@@ -79,7 +79,7 @@ def _draw(path: Path, found: Mapping[str, Sequence[Figure]]) -> None:
     """Ratios with goals as bars, and growth as lines."""
     # the same figures give the same file
     mpl.rcParams["svg.hashsalt"] = "geocrop"
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 5), width_ratios=(2, 1))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(14, 7), width_ratios=(2, 1))
     _bars(
         left,
         [f for name in found if name != "growth" for f in found[name] if f.goal and f.goal > 1],
@@ -96,7 +96,8 @@ def _bars(axes: Axes, figures: Sequence[Figure]) -> None:
     for place, f in zip(places, figures, strict=True):
         axes.plot([f.goal or 0.0] * 2, [place - 0.4, place + 0.4], color="#c4281b", linewidth=2)
         axes.annotate(f" {f.ratio:.3g}x", (f.ratio, place), va="center", fontsize=8)
-    axes.set_yticks(places, [f.name for f in figures], fontsize=8)
+    labels = [f"{f.name}, {f.unit.split()[0]}; {f.against}" for f in figures]
+    axes.set_yticks(places, labels, fontsize=8)
     axes.set_xscale("log")
     axes.set_xlabel("times less than the other (red: goal)")
     axes.spines[["top", "right"]].set_visible(False)
