@@ -3,7 +3,7 @@
 import hashlib
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -19,6 +19,7 @@ from geocrop_processes.cli_text import (
     print_places,
     print_product,
 )
+from geocrop_processes.pipeline.classify import Progress
 from geocrop_processes.pipeline.product import ITEM, Product
 from geocrop_processes.publish.assets import KINDS
 from geocrop_processes.service.client import Client
@@ -34,8 +35,6 @@ from geocrop_processes.simulation.demonstration import (
     prepare,
 )
 from geocrop_processes.storage import RESULTS
-
-Progress = Callable[[float, str], None]
 
 jobs = typer.Typer(help="See and end the jobs of a running service.", no_args_is_help=True)
 
@@ -65,7 +64,8 @@ def serve(
     settings = Settings.read()
     if demo:
         settings = _simulated(settings)
-        _prepare(settings)
+        with bar(quiet=not err.is_terminal) as progress:
+            _prepare(settings, progress)
     try:
         with run(settings, _tell) as running:
             out.print(f"GeoCrop answers at {running.url}", highlight=False, soft_wrap=True)
@@ -88,13 +88,7 @@ def demo(*, as_json: AsJson = False) -> None:
     settings = _simulated(Settings.read(), port=0, url=None)
     storage = settings.open_storage()
     with bar(quiet=as_json) as progress:
-        prepare(
-            settings.data,
-            storage,
-            settings.open_registry(storage),
-            lambda share, message: progress(0.8 * share, message),
-            settings.catalog.collection,
-        )
+        _prepare(settings, lambda share, message: progress(0.8 * share, message))
         progress(0.8, "starting the service")
         with run(settings, _tell) as running, Client(running.url) as client:
             job_id = client.submit({**_demo_inputs(), "fresh": True})
@@ -212,12 +206,12 @@ def _simulated(settings: Settings, **service: object) -> Settings:
     )
 
 
-def _prepare(settings: Settings) -> None:
+def _prepare(settings: Settings, progress: Progress) -> None:
+    """Build what is missing of the demonstration, by kernels that the worker will find compiled."""
+    settings.warm_up()
     storage = settings.open_storage()
     registry = settings.open_registry(storage)
-    settings.warm_up()
-    with bar(quiet=not err.is_terminal) as progress:
-        prepare(settings.data, storage, registry, progress, settings.catalog.collection)
+    prepare(settings.data, storage, registry, progress, settings.catalog.collection)
 
 
 def _interrupt_on_signals() -> None:
