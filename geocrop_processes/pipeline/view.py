@@ -85,7 +85,8 @@ def view(
     """
     if not planned.request.keep_features:
         return _observe(planned, block, inside, access)
-    key = f"{FOLDER}{_digest(planned, block)}.npz"
+    # a folder of its own: whether it is there is seen without a look at all others
+    key = f"{FOLDER}{_digest(planned, block)}/view.npz"
     known = _kept(storage, key, int(inside.sum()))
     if known is not None:
         return known
