@@ -26,11 +26,12 @@ from geocrop_processes.pipeline.plan import Request
 from geocrop_processes.registry import RegisteredModel
 from geocrop_processes.service import queue
 from geocrop_processes.service.beat import beat, beating
+from geocrop_processes.service.embedded import environment
 from geocrop_processes.service.jobs import JobStore
 from geocrop_processes.service.queue import publish, republish
 from geocrop_processes.service.schema import steps
 from geocrop_processes.service.worker import WorkerContext, create_worker, work
-from geocrop_processes.settings import ServiceSettings, Settings, variables
+from geocrop_processes.settings import ServiceSettings, Settings
 from geocrop_processes.storage import RESULTS
 
 MAP = {"aoi": [30.2, -17.36, 300], "year": 2022, "model": "stripes@1", "mask": "none"}
@@ -206,19 +207,12 @@ def celery(
     settings: Settings, log: Path, program: Sequence[str] = CELERY
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A real worker in a process group of its own, and the beat."""
-    environment = {**os.environ}
-    for _, name, _ in variables():
-        value: Any = settings
-        for part in name.removeprefix("GEOCROP_").lower().split("__"):
-            value = getattr(value, part)
-        if value is not None:
-            environment[name] = str(value)
     command = [sys.executable, *program, "-A", "geocrop_processes.service.celery_app"]
     options = ["worker", "--concurrency", "1"]
     with log.open("ab") as output:
         process = subprocess.Popen(
             [*command, *options, "--loglevel", "INFO"],
-            env=environment,
+            env=environment(settings),
             stdout=output,
             stderr=output,
             start_new_session=True,
