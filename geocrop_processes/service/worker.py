@@ -294,5 +294,6 @@ def create_worker(settings: Settings) -> Celery:
 
     # in the parent, before it forks and takes work: what is compiled is inherited
     worker_init.connect(warm_up, weak=False)
-    app.task(do_work, name=WORK)
+    # of this app alone: Celery would give it to every app that the process makes
+    app.task(do_work, name=WORK, shared=False)
     return app
