@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import MAXYEAR, UTC, date, datetime, time
 
+from geocrop_processes.domain.as_of import DEKADS, WHOLE, check_day, dekads_by, name_of
 from geocrop_processes.errors import InvalidSeason
 
 FIRST_YEAR = 2015
@@ -14,7 +15,8 @@ class Season:
     """The season that starts on 1 September of `year`.
 
     Raises:
-        InvalidSeason: the year lies before Sentinel-2 or is no year, or `as_of` lies outside the season.
+        InvalidSeason: the year lies before Sentinel-2 or is no year; or `as_of` lies outside the season, is
+            29 February, or lies before the sixth dekad has ended.
     """
 
     year: int
@@ -36,6 +38,8 @@ class Season:
                 f"The as-of date {self.as_of} lies outside season {self.year}, "
                 f"{self.start} to {self.last_day}."
             )
+        if self.as_of is not None:
+            check_day(self.as_of)
 
     @property
     def start(self) -> date:
@@ -51,6 +55,16 @@ class Season:
     def end(self) -> date:
         """The last day that counts: of the season, or the as-of date."""
         return self.as_of or self.last_day
+
+    @property
+    def as_of_day(self) -> str:
+        """The as-of date as models know it, "MM-DD"; empty where the whole season counts."""
+        return WHOLE if self.end == self.last_day else name_of(self.end)
+
+    @property
+    def dekads(self) -> int:
+        """How many dekads count, those that have ended by `end`: 6 to 27."""
+        return DEKADS if self.end == self.last_day else dekads_by(self.end)
 
     @property
     def interval(self) -> tuple[datetime, datetime]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from geocrop_processes.domain import as_of
 from geocrop_processes.features.bands import reflectance
 from geocrop_processes.features.indices import Array
 
@@ -19,7 +20,7 @@ MONTHS = ("sep", "oct", "nov", "dec", "jan", "feb", "mar", "apr", "may")
 """The months of a season; each has three dekads: days 1-10, 11-20, and the rest."""
 DEKADS = 3 * len(MONTHS)
 """Steps of a series: 27."""
-MIN_DEKADS = 6
+MIN_DEKADS = as_of.MIN_DEKADS
 """A pixel with fewer valid dekads has no features: too little is seen for a season's course."""
 SEASON_DAYS = 273
 """Days of a season from 1 September to 31 May; February has 28, always."""

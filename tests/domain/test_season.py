@@ -44,3 +44,20 @@ def test_seasons_of_a_year_and_as_of_date_are_equal_and_immutable() -> None:
     assert Season(2022, date(2023, 1, 15)) == Season(2022, date(2023, 1, 15))
     with pytest.raises(AttributeError):
         Season(2022).year = 2023  # type: ignore[misc]
+
+
+def test_an_as_of_date_tells_how_many_dekads_count() -> None:
+    assert Season(2022, date(2023, 1, 15)).dekads == 13
+    assert Season(2022, date(2023, 1, 15)).as_of_day == "01-15"
+
+
+@pytest.mark.parametrize(
+    ("year", "day", "words"),
+    [
+        (2022, date(2022, 10, 30), "10-30 is too early.*10-31 is the first"),
+        (2023, date(2024, 2, 29), "29 February is a day that most seasons lack"),
+    ],
+)
+def test_an_as_of_date_that_tells_nothing_is_refused(year: int, day: date, words: str) -> None:
+    with pytest.raises(InvalidSeason, match=words):
+        Season(year, day)
