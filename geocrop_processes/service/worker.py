@@ -4,14 +4,11 @@ A worker claims a step from the job store, does it, and reports it with its atte
 at any moment: the lease ends, another worker takes the step, and the same bytes come of it.
 """
 
-import hashlib
-import json
 import logging
 import mmap
 import os
 import signal
-from collections.abc import Callable, Mapping
-from datetime import date
+from collections.abc import Callable
 from functools import cache, partial
 from threading import Event
 from typing import Any
@@ -19,8 +16,6 @@ from typing import Any
 from celery import Celery  # type: ignore[import-untyped]
 from celery.signals import worker_init, worker_ready  # type: ignore[import-untyped]
 
-from geocrop_processes.domain.aoi import Aoi
-from geocrop_processes.domain.season import Season
 from geocrop_processes.errors import (
     Abandoned,
     BrokerUnavailable,
@@ -28,28 +23,22 @@ from geocrop_processes.errors import (
     InvalidSetting,
     Unavailable,
 )
-from geocrop_processes.pipeline.abandon import Asked, leave
-from geocrop_processes.pipeline.block import discard_results, map_block
-from geocrop_processes.pipeline.plan import Plan, Request, plan
-from geocrop_processes.pipeline.product import ITEM, finish
-from geocrop_processes.publish.assets import KINDS as FILES
+from geocrop_processes.pipeline.abandon import Asked
+from geocrop_processes.pipeline.block import discard_results
 from geocrop_processes.service import steps
 from geocrop_processes.service.context import WorkerContext
-from geocrop_processes.service.echo import echo
-from geocrop_processes.service.jobs import Job
 from geocrop_processes.service.lease import kept
 from geocrop_processes.service.problems import problem_of
 from geocrop_processes.service.queue import WORK, create_queue, republish
 from geocrop_processes.service.steps import Step
+from geocrop_processes.service.work import WORK_OF
+from geocrop_processes.service.work.files import folder_of
 from geocrop_processes.settings import Settings
 from geocrop_processes.storage import RESULTS
-from geocrop_processes.storage.folder import PARTIAL
 
 __all__ = ["WorkerContext", "create_worker", "run_step", "work"]
 
 logger = logging.getLogger(__name__)
-
-_ITEM_TYPE = "application/geo+json"
 
 
 def run_step(context: WorkerContext, step: Step) -> bool:
@@ -62,7 +51,7 @@ def run_step(context: WorkerContext, step: Step) -> bool:
     with kept(store, step) as lost:
         try:
             left = partial(_is_left, lost, context.stopping)
-            counted = _DO[step.kind](context, step, left)
+            counted = _do(context, step, left)
         except Abandoned:
             logger.info("job %s: %s %s was left", step.job_id, step.kind, step.name)
             store.release(step)
@@ -88,145 +77,20 @@ def _is_left(lost: Event, stopping: Asked) -> bool:
     return lost.is_set() or stopping()
 
 
-def _plan(context: WorkerContext, step: Step, lost: Asked) -> bool:
-    """Decide what will be done, unless the same map exists."""
-    job = context.store.get(step.job_id)
-    model = context.model(job.inputs["model"])
-    made = plan(
-        job.id,
-        job.created,
-        _request(context.settings, job),
-        model,
-        context.find,
-        context.access,
-        storage=context.storage,
-        abandoned=lost,
-    )
-    if not job.inputs.get("fresh", False) and _exists(context, made.digest):
-        answered = context.store.answered(step, made.digest)
-        if answered:
-            return True
-    names = [block.name for block in made.blocks]
-    return context.store.planned(step, made.to_json(), names, made.digest)
-
-
-def _request(settings: Settings, job: Job) -> Request:
-    inputs = job.inputs
-    as_of = inputs.get("as_of")
-    lon, lat, radius = map(float, inputs["aoi"])
-    return Request(
-        Aoi(lon, lat, radius),
-        Season(inputs["year"], date.fromisoformat(as_of) if as_of else None),
-        settings.catalog.url,
-        settings.map.block_px,
-        settings.map.min_acquisitions,
-        inputs.get("mask", "none"),
-        keep_features=settings.cache.features,
-    )
-
-
-def _exists(context: WorkerContext, digest: str) -> bool:
-    """Whether a whole product of the digest is published; one that lacked a scene is made anew."""
-    earlier = context.store.product_of(digest)
-    if earlier is None or earlier.result is None:
-        return False
-    item = f"{_folder(earlier.result['job_id'])}{ITEM}"
-    if item not in context.storage.list(RESULTS, item):
-        return False
-    published = json.loads(context.storage.get(RESULTS, item))
-    return bool(published["properties"]["geocrop:complete"])
-
-
-def _block(context: WorkerContext, step: Step, lost: Asked) -> bool:
-    """Map one block."""
-    planned = Plan.from_json(context.store.plan_of(step.job_id))
-    block = next(block for block in planned.blocks if block.name == step.name)
-    ensemble = context.model(planned.model).ensemble
-    map_block(
-        planned,
-        block,
-        ensemble,
-        context.storage,
-        context.access,
-        attempt=step.attempt,
-        abandoned=lost,
-    )
-    return context.store.block_done(step)
-
-
-def _finish(context: WorkerContext, step: Step, lost: Asked) -> bool:
-    """Publish the map; what another attempt has published is whole if it has its item."""
-    storage, folder = context.storage, _folder(step.job_id)
-    if f"{folder}{ITEM}" not in storage.list(RESULTS, folder):
-        planned = Plan.from_json(context.store.plan_of(step.job_id))
-        attempts = context.store.attempts_of_blocks(step.job_id)
-        model = context.model(planned.model)
-        finish(planned, model, storage, attempts=attempts, abandoned=lost)
-    discard_results(step.job_id, storage)
-    # what a killed attempt has left half written
-    storage.delete(RESULTS, folder, PARTIAL)
-    content = storage.get(RESULTS, f"{folder}{ITEM}")
-    item = json.loads(content)
-    summary = json.loads(storage.get(RESULTS, f"{folder}{FILES['summary'].file_name}"))
-    outputs = _outputs(item) | {
-        "item": {
-            "file": ITEM,
-            "media_type": _ITEM_TYPE,
-            "sha256": hashlib.sha256(content).hexdigest(),
-            "size": len(content),
-        }
-    }
-    result = {"job_id": step.job_id, "outputs": outputs, "summary": summary}
-    return context.store.finished(step, result, item)
-
-
-def _outputs(item: Mapping[str, Any]) -> dict[str, Any]:
-    """The product's files by asset key, as its item tells of them."""
-    assets = {key: item["assets"][key] for key in FILES if key in item["assets"]}
-    return {
-        key: {
-            "file": FILES[key].file_name,
-            "media_type": FILES[key].media_type,
-            # a multihash: what kind and how long, then the checksum
-            "sha256": asset["file:checksum"][4:],
-            "size": asset["file:size"],
-        }
-        for key, asset in assets.items()
-    }
-
-
-def _run(context: WorkerContext, step: Step, lost: Asked) -> bool:
-    """Do a process of one step."""
-    job = context.store.get(step.job_id)
-    outputs = _SIMPLE[job.process](job.inputs, lost)
-    leave(lost)
-    return context.store.finished(step, {"outputs": outputs}, None)
-
-
-def _clean(context: WorkerContext, step: Step, _lost: Asked) -> bool:
+def _clean(context: WorkerContext, step: Step) -> bool:
     """Remove what a closed job has left, and what nobody uses any more."""
     discard_results(step.job_id, context.storage)
     for product in context.store.products_to_clean(step.job_id):
-        context.storage.delete(RESULTS, _folder(product))
+        context.storage.delete(RESULTS, folder_of(product))
     return context.store.cleaned(step)
 
 
-def _folder(job_id: str) -> str:
-    return f"results/{job_id}/"
-
-
-_SIMPLE: Mapping[str, Callable[[dict[str, Any], Asked], dict[str, Any]]] = {
-    "echo": lambda inputs, lost: echo(inputs, cancelled=lost),
-}
-"""Processes of one step, by their ids."""
-
-_DO: Mapping[str, Callable[[WorkerContext, Step, Asked], bool]] = {
-    steps.PLAN: _plan,
-    steps.BLOCK: _block,
-    steps.FINISH: _finish,
-    steps.RUN: _run,
-    steps.CLEAN: _clean,
-}
+def _do(context: WorkerContext, step: Step, left: Asked) -> bool:
+    """Do a step as its job's process does it."""
+    if step.kind == steps.CLEAN:
+        return _clean(context, step)
+    process = context.store.get(step.job_id).process
+    return WORK_OF[process][step.kind](context, step, left)
 
 
 def work(context: WorkerContext, tell: Callable[[], object]) -> bool:

@@ -22,10 +22,10 @@ from geocrop_processes.pipeline.classify import classify
 from geocrop_processes.pipeline.plan import Request
 from geocrop_processes.registry import RegisteredModel
 from geocrop_processes.service import context as context_module
-from geocrop_processes.service import worker
 from geocrop_processes.service.jobs import Job
 from geocrop_processes.service.schema import steps
 from geocrop_processes.service.steps import KINDS, Step
+from geocrop_processes.service.work import maps
 from geocrop_processes.service.worker import WorkerContext, create_worker, run_step, work
 from geocrop_processes.settings import Settings
 from geocrop_processes.storage import RESULTS
@@ -163,9 +163,9 @@ def test_a_block_that_was_being_written_at_the_dismissal_leaves_no_file(
                 drain(context)
             first(*args, **options)
 
-        monkeypatch.setattr(worker, "map_block", dismissed)
+        monkeypatch.setattr(maps, "map_block", dismissed)
         assert not run_step(context, step)
-        monkeypatch.setattr(worker, "map_block", whole)
+        monkeypatch.setattr(maps, "map_block", whole)
         drain(context)
         assert stored(context, job_id) == []
         assert context.store.get(job_id).status == "dismissed"
@@ -179,8 +179,8 @@ def test_the_running_step_of_a_dismissed_job_is_left_and_the_job_cleaned_at_once
     while (step := take(context)).kind != kind:
         run_step(context, step)
     context.store.lease_s = 0.3
-    name = {"plan": "plan", "block": "map_block", "finish": "finish"}[kind]
-    whole = getattr(worker, name)
+    name = {"plan": "plan_map", "block": "map_block", "finish": "finish_map"}[kind]
+    whole = getattr(maps, name)
     left: list[str] = []
 
     def dismissed(*args: Any, abandoned: Callable[[], bool], **options: Any) -> Any:
@@ -195,7 +195,7 @@ def test_the_running_step_of_a_dismissed_job_is_left_and_the_job_cleaned_at_once
             assert stored(context, "a") == before
             raise
 
-    monkeypatch.setattr(worker, name, dismissed)
+    monkeypatch.setattr(maps, name, dismissed)
     assert not run_step(context, step)
     assert left == [kind]
     assert context.store.due() == {"clean": 1}
@@ -271,7 +271,7 @@ def test_a_map_that_cannot_be_made_fails_at_once_and_says_why(
     def refuse(*_: Any, **__: Any) -> None:
         raise TooFewScenes("Only 2 acquisitions can be used, a map needs 6.")
 
-    monkeypatch.setattr(worker, "plan", refuse)
+    monkeypatch.setattr(maps, "plan_map", refuse)
     submit(context, "a")
     assert run_step(context, take(context))
     job = context.store.get("a")
@@ -303,7 +303,7 @@ def test_what_may_pass_is_tried_again(
     def refuse(*_: Any, **__: Any) -> None:
         raise error
 
-    monkeypatch.setattr(worker, "plan", refuse)
+    monkeypatch.setattr(maps, "plan_map", refuse)
     submit(context, "a")
     assert run_step(context, take(context))
     job = context.store.get("a")
@@ -325,7 +325,7 @@ def test_what_was_written_too_late_is_cleaned_up_though_its_writer_is_killed_the
         del abandoned
         map_block(*args, **options)
 
-    monkeypatch.setattr(worker, "map_block", written)
+    monkeypatch.setattr(maps, "map_block", written)
     assert not run_step(context, late)
     # the report was the last that it did
     assert stored(context, "a") != []

@@ -1,0 +1,22 @@
+"""What each process does when one of its steps is claimed."""
+
+from collections.abc import Callable, Mapping
+
+from geocrop_processes.pipeline.abandon import Asked
+from geocrop_processes.service import steps
+from geocrop_processes.service.context import WorkerContext
+from geocrop_processes.service.steps import Step
+from geocrop_processes.service.work import echoing, maps
+
+Do = Callable[[WorkerContext, Step, Asked], bool]
+"""Does a claimed step and reports it: True where the report counted. Asked in between whether it is wanted."""
+
+WORK_OF: Mapping[str, Mapping[str, Do]] = {
+    "crop-classification": {
+        steps.PLAN: maps.plan,
+        steps.BLOCK: maps.block,
+        steps.FINISH: maps.finish,
+    },
+    "echo": {steps.RUN: echoing.run},
+}
+"""By process, then by kind of step."""
