@@ -9,6 +9,8 @@
     │   ├── NoBaseline            no land-cover baseline of the season, though a mask was asked for
     │   ├── UnknownJob            no job of that name
     │   ├── InvalidSample         labelled samples or a sample's design that cannot be used
+    │   ├── InvalidLabels         a file of labelled points or polygons that cannot be used; bad rows are named
+    │   ├── InvalidTable          a table of samples that cannot be used
     │   ├── Refused               the service refused the request; its own words are told
     │   └── InvalidSetting        a setting of the deployment; its name is told
     ├── NoMap                     the request is fine, the sky was not; exit code 1
@@ -69,6 +71,14 @@ class NoBaseline(InvalidRequest):
 
 class InvalidSample(InvalidRequest):
     """Labelled samples, or the design of a sample, cannot be used as they are."""
+
+
+class InvalidLabels(InvalidRequest):
+    """Labelled points or polygons cannot be used as they are; the rows at fault are named."""
+
+
+class InvalidTable(InvalidRequest):
+    """A table of samples is no such table, or one of other features."""
 
 
 class Refused(InvalidRequest):

@@ -65,3 +65,32 @@ class ProductAsset:
     def multihash(self) -> str:
         """The checksum as a multihash: 0x12 for SHA-256, 0x20 bytes long, then the bytes."""
         return "1220" + self.sha256
+
+
+@dataclass(frozen=True)
+class ProducedFile:
+    """A file that a job other than a map's has stored in the bucket of results."""
+
+    key: str
+    """Its name among the job's outputs."""
+    file_name: str
+    """Its name within the job's folder."""
+    media_type: str
+    """What it is, for programs."""
+    sha256: str
+    """Its SHA-256, hexadecimal."""
+    size: int
+    """Its bytes."""
+
+    @classmethod
+    def of_bytes(cls, key: str, file_name: str, media_type: str, content: bytes) -> "ProducedFile":
+        """Take checksum and size of what the file holds."""
+        digest = hashlib.sha256(content).hexdigest()
+        return cls(key, file_name, media_type, digest, len(content))
+
+    @classmethod
+    def of_file(cls, key: str, path: Path, media_type: str) -> "ProducedFile":
+        """Read a written file's checksum and size."""
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return cls(key, path.name, media_type, digest, path.stat().st_size)

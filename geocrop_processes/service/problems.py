@@ -10,9 +10,11 @@ from geocrop_processes.errors import (
     BrokerUnavailable,
     GeoCropError,
     Inconsistent,
+    InvalidLabels,
     InvalidPlace,
     InvalidRequest,
     InvalidSeason,
+    InvalidTable,
     NoMap,
     OutsideRegion,
     RegistryUnavailable,
@@ -96,6 +98,8 @@ INPUTS_OF_ERRORS: dict[type[GeoCropError], str] = {
     OutsideRegion: "aoi",
     InvalidSeason: "year",
     UnknownModel: "model",
+    InvalidLabels: "labels",
+    InvalidTable: "samples",
 }
 """The input that a refused value came in."""
 
