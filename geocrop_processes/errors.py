@@ -6,6 +6,8 @@
     │   ├── OutsideRegion         a real place, but not one that this service maps
     │   ├── InvalidSeason         no such season, or none that the catalogue covers
     │   ├── UnknownModel          no registered model of that name or version
+    │   ├── UnknownAsOf           a date within the season that a model was not trained for
+    │   ├── InvalidModelName      a name or alias that no model can be registered under
     │   ├── NoBaseline            no land-cover baseline of the season, though a mask was asked for
     │   ├── UnknownJob            no job of that name
     │   ├── InvalidSample         labelled samples or a sample's design that cannot be used
@@ -59,6 +61,14 @@ class InvalidSeason(InvalidRequest):
 
 class UnknownModel(InvalidRequest):
     """No model of that name or version is registered."""
+
+
+class UnknownAsOf(InvalidRequest):
+    """The model was not trained for this date within the season."""
+
+
+class InvalidModelName(InvalidRequest):
+    """A name or alias that no model can be registered under."""
 
 
 class UnknownJob(InvalidRequest):

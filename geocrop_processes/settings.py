@@ -221,7 +221,12 @@ class Settings(BaseSettings):
     def open_registry(self, storage: Storage) -> Registry:
         """The model registry; new models' files go to the store's bucket."""
         uri = self.registry.uri or f"sqlite:///{self.data.absolute() / 'mlflow.db'}"
-        return Registry(uri, storage.url(MODELS))
+        return Registry(
+            uri,
+            storage.url(MODELS),
+            endpoint=self.storage.endpoint,
+            region=self.storage.region,
+        )
 
     def open_catalog(self, url: str) -> Catalog:
         """The catalogue at an address, which is that of the settings or of the served simulation."""

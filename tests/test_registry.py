@@ -13,10 +13,17 @@ import numpy as np
 import pytest
 
 from geocrop_processes.domain.legend import CropClass, Legend
-from geocrop_processes.errors import RegistryUnavailable, UnknownModel, UnusableModel
+from geocrop_processes.errors import (
+    InvalidModelName,
+    RegistryUnavailable,
+    UnknownAsOf,
+    UnknownModel,
+    UnusableModel,
+)
+from geocrop_processes.models.applicability import Applicability
 from geocrop_processes.models.card import ModelCard
 from geocrop_processes.models.ensemble import Ensemble
-from geocrop_processes.registry import ModelEntry, RegisteredModel, Registry
+from geocrop_processes.registry import Learned, ModelEntry, RegisteredModel, Registry
 
 # MLflow 3.17 asks SQLAlchemy 2.1 for a loader strategy that is going away
 pytestmark = pytest.mark.filterwarnings(
@@ -53,6 +60,14 @@ def ensemble() -> Ensemble:
 
 
 @pytest.fixture(scope="session")
+def other(ensemble: Ensemble) -> Learned:
+    """Two of the members, with what they had seen."""
+    members = {name: ensemble.members[name] for name in ("xgboost", "lightgbm")}
+    seen = Applicability.fit(ROWS.T, np.ones(4), np.arange(len(ROWS)) % 3)
+    return Learned(Ensemble(ensemble.codes, members), seen)
+
+
+@pytest.fixture(scope="session")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
     """One for all tests, since MLflow takes seconds to make its tables; each test has its own names."""
     folder = tmp_path_factory.mktemp("registry")
@@ -82,12 +97,17 @@ def files_of(registry: Registry, model: RegisteredModel) -> Path:
     return Path(str(entry.source).removeprefix("file://"))
 
 
-def rewrite(folder: Path, name: str, content: bytes) -> None:
-    """Change a file and its checksum with it, as whoever may write to the store can."""
+def rewrite(registry: Registry, model: RegisteredModel, name: str, content: bytes) -> None:
+    """Change a file and all checksums of it, as whoever may write to the store and to MLflow can."""
+    folder = files_of(registry, model)
     (folder / name).write_bytes(content)
     checksums = json.loads((folder / "checksums.json").read_text())
     checksums[name] = hashlib.sha256(content).hexdigest()
-    (folder / "checksums.json").write_text(json.dumps(checksums))
+    written = json.dumps(checksums).encode()
+    (folder / "checksums.json").write_bytes(written)
+    registry._client.set_model_version_tag(
+        *(model.card.name, model.version, "checksums_sha256", hashlib.sha256(written).hexdigest())
+    )
 
 
 def test_a_loaded_model_is_the_one_that_was_saved(
@@ -154,6 +174,48 @@ def test_every_page_of_the_list_is_read(
     assert {one, two} <= {e.name for e in registry.list()}
 
 
+def test_models_of_as_of_dates_are_beside_the_one_of_the_whole_season(
+    registry: Registry, ensemble: Ensemble, other: Learned
+) -> None:
+    card = replace(CARD, name="dated", as_of=("12-31",))
+    saved = registry.save(ensemble, card, in_season={"12-31": other})
+    whole, dated = registry.load("dated"), registry.load("dated", "12-31")
+    assert whole.card == dated.card == card
+    assert whole.reference == dated.reference == registry.resolve("dated", "12-31") == "dated@1"
+    assert (whole.as_of, dated.as_of) == ("", "12-31")
+    assert whole.checksums == saved.checksums
+    assert all(name.startswith("as-of-12-31/") for name in dated.checksums)
+    assert np.array_equal(whole.ensemble.predict_proba(ROWS), ensemble.predict_proba(ROWS))
+    assert np.array_equal(dated.ensemble.predict_proba(ROWS), other.ensemble.predict_proba(ROWS))
+    assert whole.applicability is None
+    assert dated.applicability is not None
+    assert other.applicability is not None
+    assert np.array_equal(dated.applicability.index(ROWS.T), other.applicability.index(ROWS.T))
+
+
+def test_a_date_that_a_model_was_not_trained_for_is_refused_with_those_that_it_knows(
+    registry: Registry, ensemble: Ensemble, other: Learned, save: Save
+) -> None:
+    card = replace(CARD, name="two-dates", as_of=("11-30", "02-28"))
+    registry.save(ensemble, card, in_season=dict.fromkeys(card.as_of, other))
+    known = r"two-dates@1 was not trained for the date 12-31; it knows 11-30, 02-28, the whole season\.$"
+    with pytest.raises(UnknownAsOf, match=known):
+        registry.resolve("two-dates", "12-31")
+    with pytest.raises(UnknownAsOf, match=known):
+        registry.load("two-dates", "12-31")
+    with pytest.raises(UnknownAsOf, match=r"it knows the whole season\."):
+        registry.resolve(save().card.name, "12-31")
+
+
+def test_dates_that_the_card_does_not_name_are_not_saved(
+    registry: Registry, ensemble: Ensemble, other: Learned
+) -> None:
+    with pytest.raises(
+        UnusableModel, match=r"names the as-of dates \[\], trained were \['12-31'\]"
+    ):
+        registry.save(ensemble, replace(CARD, name="odd"), in_season={"12-31": other})
+
+
 def test_a_reference_is_resolved_to_the_version_that_it_means_now(
     registry: Registry, save: Save
 ) -> None:
@@ -217,6 +279,7 @@ def test_checksums_that_are_no_object_or_leave_the_card_out_are_refused(
 ) -> None:
     saved = save()
     (files_of(registry, saved) / "checksums.json").write_text(content)
+    registry._client.delete_model_version_tag(saved.card.name, saved.version, "checksums_sha256")
     with pytest.raises(UnusableModel, match=r"are no JSON object|lacks the file 'card\.json'"):
         registry.load(saved.reference)
 
@@ -241,21 +304,38 @@ def test_a_pickle_is_refused_and_never_unpickled(
     name: str, registry: Registry, save: Save, tmp_path: Path
 ) -> None:
     saved = save()
-    rewrite(files_of(registry, saved), name, pickle.dumps(Trap(tmp_path / "sprung")))
+    rewrite(registry, saved, name, pickle.dumps(Trap(tmp_path / "sprung")))
     with pytest.raises(UnusableModel):
         registry.load(saved.reference)
     assert not (tmp_path / "sprung").exists()
 
 
-def test_a_pickle_that_merely_lies_there_is_not_touched(
-    registry: Registry, save: Save, tmp_path: Path
+@pytest.mark.parametrize("name", ["python_model.pkl", "as-of-12-31/xgboost.pkl", "MLmodel"])
+def test_a_file_that_was_added_is_told_and_not_touched(
+    name: str, registry: Registry, save: Save, tmp_path: Path
 ) -> None:
     saved = save()
-    (files_of(registry, saved) / "python_model.pkl").write_bytes(
-        pickle.dumps(Trap(tmp_path / "sprung"))
-    )
-    registry.load(saved.reference)
+    added = files_of(registry, saved) / name
+    added.parent.mkdir(exist_ok=True)
+    added.write_bytes(pickle.dumps(Trap(tmp_path / "sprung")))
+    with pytest.raises(UnusableModel, match=f"The file {name} was added to model .* not read"):
+        registry.load(saved.reference)
     assert not (tmp_path / "sprung").exists()
+
+
+def test_checksums_that_were_changed_with_the_file_are_told(registry: Registry, save: Save) -> None:
+    """MLflow keeps the checksum of the checksums: writing to the store alone changes no model."""
+    saved = save()
+    folder = files_of(registry, saved)
+    content = (folder / "lightgbm.txt").read_bytes()
+    checksums = json.loads((folder / "checksums.json").read_text())
+    other = content.replace(b"[learning_rate: 0.1]", b"[learning_rate: 0.2]")
+    assert other != content
+    (folder / "lightgbm.txt").write_bytes(other)
+    checksums["lightgbm.txt"] = hashlib.sha256(other).hexdigest()
+    (folder / "checksums.json").write_text(json.dumps(checksums))
+    with pytest.raises(UnusableModel, match=r"file checksums\.json of model .* was changed"):
+        registry.load(saved.reference)
 
 
 def test_an_ensemble_of_other_classes_than_the_legend_is_not_saved(
@@ -271,13 +351,19 @@ def test_an_ensemble_of_other_classes_than_the_legend_is_not_saved(
 def test_a_name_that_could_not_be_asked_for_is_not_saved(
     name: str, registry: Registry, ensemble: Ensemble
 ) -> None:
-    with pytest.raises(UnusableModel, match="name has letters"):
+    with pytest.raises(InvalidModelName, match="name has letters"):
         registry.save(ensemble, replace(CARD, name=name))
 
 
-def test_an_alias_that_mlflow_refuses_is_told_in_a_sentence(save: Save) -> None:
-    with pytest.raises(RegistryUnavailable, match=r"cannot save '.*': .*reserved\.$"):
-        save(alias="v1")
+@pytest.mark.parametrize(
+    "alias", ["", "1", "v1", "V22", "latest", "Latest", "a b", "a@b", "a.b", "é"]
+)
+def test_an_alias_that_could_not_be_asked_for_is_refused_before_anything_is_saved(
+    alias: str, registry: Registry, ensemble: Ensemble
+) -> None:
+    with pytest.raises(InvalidModelName, match="An alias begins with a letter"):
+        registry.save(ensemble, replace(CARD, name="no-alias"), alias=alias)
+    assert "no-alias" not in {e.name for e in registry.list()}
 
 
 def test_a_registry_that_does_not_answer_is_told(

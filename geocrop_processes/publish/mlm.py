@@ -14,6 +14,7 @@ _WRITERS = {
     "ubj": "xgboost.Booster.save_model",
     "txt": "lightgbm.Booster.save_model",
     "cbm": "catboost.CatBoost.save_model",
+    "npz": "numpy.savez",
 }
 """What writes a member's native format, by the end of the file's name."""
 
@@ -66,10 +67,10 @@ def model_assets(record: MapRecord) -> dict[str, pystac.Asset]:
     base = f"models:/{quote(record.card.name)}/{quote(record.model_version)}"
     assets = {}
     for file_name, sha256 in sorted(record.member_checksums.items()):
-        stem, _, suffix = file_name.rpartition(".")
+        stem, _, suffix = file_name.rpartition("/")[2].rpartition(".")
         assets[f"model-{stem or suffix}"] = pystac.Asset(
             href=f"{base}/{quote(file_name)}",
-            title=f"Member {file_name} of the model {record.model}",
+            title=f"{file_name} of the model {record.model}",
             media_type="application/octet-stream",
             roles=["mlm:model"],
             extra_fields={

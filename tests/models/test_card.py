@@ -1,5 +1,5 @@
 import json
-from dataclasses import replace
+from dataclasses import MISSING, fields, replace
 from typing import Any
 
 import pytest
@@ -33,13 +33,29 @@ CARD = ModelCard(
     accuracy=st.dictionaries(st.text(), st.floats(0, 1)),
     simulated=st.booleans(),
     seed=st.integers(),
+    extent=st.none() | st.tuples(*4 * [st.floats(-180, 180)]),
+    as_of=st.lists(st.sampled_from(["12-31", "02-28"])).map(tuple),
+    assessments=st.dictionaries(st.text(), st.floats(0, 1)),
+    applicability_threshold=st.none() | st.floats(0, 9),
 )
 def test_a_card_survives_json(**values: Any) -> None:
     card = replace(CARD, **values)
     assert ModelCard.from_json(json.loads(json.dumps(card.to_json()))) == card
 
 
-@pytest.mark.parametrize("missing", sorted(CARD.to_json()))
+EARLIER = {
+    f.name for f in fields(ModelCard) if f.default is MISSING and f.default_factory is MISSING
+}
+"""What every card has had from the beginning."""
+
+
+def test_a_card_of_the_first_version_is_still_read() -> None:
+    values = {name: value for name, value in CARD.to_json().items() if name in EARLIER}
+    assert len(values) == 11
+    assert ModelCard.from_json(values) == CARD
+
+
+@pytest.mark.parametrize("missing", sorted(EARLIER))
 def test_a_card_that_lacks_a_member_is_refused_and_the_member_named(missing: str) -> None:
     values = CARD.to_json()
     del values[missing]
@@ -53,6 +69,10 @@ def test_a_card_that_lacks_a_member_is_refused_and_the_member_named(missing: str
         {"colour": "red"},
         {"features": 51},
         {"seasons": None},
+        {"extent": [1, 2]},
+        {"extent": "here"},
+        {"extent": ["a", "b", "c", "d"]},
+        {"as_of": 5},
         {"legend": [1]},
         {"legend": []},
         {"legend": [{"code": "1", "name": "maize", "colour": "#ffd300"}]},
