@@ -1,0 +1,154 @@
+"""The features of a GeoPackage (OGC 12-128), as rows: only read, nothing in it is ever executed.
+
+A GeoPackage is an SQLite database, and a database can hold views, triggers and virtual tables that run when it is
+used by a program that trusts it. So it is opened unchangeable, and SQLite is told to refuse whatever is not the
+reading of an ordinary table: no function, no attached file, no recursion.
+"""
+
+import sqlite3
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import shapely
+from pyproj import CRS, Transformer
+from pyproj.exceptions import CRSError
+
+from geocrop_processes.errors import InvalidLabels
+from geocrop_processes.pipeline.label_files import Row, as_text
+
+_MAGIC = b"SQLite format 3\0"
+_APPLICATIONS = (b"GPKG", b"GP10", b"GP11")
+"""What bytes 68 to 71 say: GeoPackage 1.2 and later, 1.0, 1.1."""
+_ENVELOPES = {0: 0, 1: 32, 2: 48, 3: 48, 4: 64}
+"""Bytes of a geometry's envelope by its kind (OGC 12-128, table 7)."""
+_READ = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ}
+_MOST_STEPS = 50_000_000
+"""Steps of SQLite's machine: far more than the reading of the most rows takes."""
+
+_Move = Callable[[Any], Any]
+
+
+def geopackage_rows(content: bytes, most: int) -> list[Row]:
+    """The rows of the only layer of features, moved to WGS 84; the first is row 1.
+
+    Raises:
+        InvalidLabels: it is no GeoPackage, has no layer of features or several, its CRS has no EPSG code, or it has
+            more than `most` features.
+    """
+    if not content.startswith(_MAGIC) or content[68:72] not in _APPLICATIONS:
+        raise InvalidLabels("The file is no GeoPackage: it does not start as one.")
+    try:
+        with _opened(content) as database:
+            table, column, move = _layer(database)
+            names = _columns(database, table)
+            if column not in names:
+                raise InvalidLabels(
+                    f"The GeoPackage's layer {table!r} lacks the column {column!r}."
+                )
+            found = database.execute(f"SELECT * FROM {_quoted(table)} LIMIT ?", [most + 1])  # noqa: S608 - quoted
+            records = found.fetchall()
+    except (sqlite3.Error, UnicodeError) as error:
+        raise InvalidLabels(f"The GeoPackage cannot be read: {error}.") from None
+    if len(records) > most:
+        raise InvalidLabels(f"There are more than {most} labels; at most so many are accepted.")
+    place = names.index(column)
+    return [
+        _row(number, names, record, place, move) for number, record in enumerate(records, start=1)
+    ]
+
+
+@contextmanager
+def _opened(content: bytes) -> Iterator[sqlite3.Connection]:
+    """The database, of which tables can be read and nothing else."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "labels.gpkg"
+        path.write_bytes(content)
+        # immutable: no journal and no write-ahead log is looked for
+        uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+        with closing(sqlite3.connect(uri, uri=True)) as database:
+            database.execute("PRAGMA trusted_schema = OFF")
+            database.execute("PRAGMA cell_size_check = ON")
+            steps = 0
+
+            def count() -> int:
+                nonlocal steps
+                steps += 100_000
+                return steps > _MOST_STEPS
+
+            database.set_progress_handler(count, 100_000)
+            database.set_authorizer(_allowed)
+            yield database
+
+
+def _allowed(action: int, *_what: object) -> int:
+    return sqlite3.SQLITE_OK if action in _READ else sqlite3.SQLITE_DENY
+
+
+def _layer(database: sqlite3.Connection) -> tuple[str, str, _Move]:
+    """The table of features, its column of geometries, and what moves them to WGS 84."""
+    layers = database.execute(
+        "SELECT c.table_name, g.column_name, s.organization, s.organization_coordsys_id "
+        "FROM gpkg_contents c JOIN gpkg_geometry_columns g ON g.table_name = c.table_name "
+        "JOIN gpkg_spatial_ref_sys s ON s.srs_id = g.srs_id WHERE c.data_type = 'features'"
+    ).fetchall()
+    names = [str(layer[0]) for layer in layers]
+    if len(layers) != 1:
+        raise InvalidLabels(
+            f"The GeoPackage must have one layer of features, not {len(layers)}{': ' if names else ''}"
+            f"{', '.join(names)[:300]}."
+        )
+    table, column, organization, code = layers[0]
+    kinds = database.execute("SELECT type FROM sqlite_master WHERE name = ?", [table]).fetchall()
+    virtual = database.execute("SELECT sql FROM sqlite_master WHERE name = ?", [table]).fetchone()
+    if kinds != [("table",)] or not str(virtual[0]).upper().startswith("CREATE TABLE"):
+        raise InvalidLabels(f"The GeoPackage's layer {table!r} is no ordinary table.")
+    if str(organization).upper() != "EPSG":
+        raise InvalidLabels(
+            f"The GeoPackage's CRS is {organization!s}:{code}; one with an EPSG code is needed."
+        )
+    return str(table), str(column), _mover(code)
+
+
+def _mover(code: Any) -> _Move:
+    try:
+        source = CRS.from_epsg(int(code))
+    except (CRSError, ValueError, TypeError):
+        raise InvalidLabels(f"The GeoPackage's CRS EPSG:{code} is unknown.") from None
+    to = Transformer.from_crs(source, 4326, always_xy=True)
+    return lambda geometry: shapely.transform(geometry, to.transform, interleaved=False)
+
+
+def _columns(database: sqlite3.Connection, table: str) -> list[str]:
+    found = database.execute(f"SELECT * FROM {_quoted(table)} LIMIT 0")  # noqa: S608 - quoted
+    return [str(column[0]) for column in found.description]
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _row(number: int, names: list[str], record: tuple[Any, ...], place: int, move: _Move) -> Row:
+    values = {
+        name.lower(): as_text(value) if not isinstance(value, bytes) else ""
+        for name, value in zip(names, record, strict=True)
+    }
+    blob = record[place]
+    if blob is None:
+        return Row(number, values, problem="has no geometry")
+    try:
+        geometry = _geometry(blob)
+        return Row(number, values, geometry if geometry.is_empty else move(geometry))
+    except (ValueError, TypeError, LookupError, struct.error, shapely.GEOSException):
+        return Row(number, values, problem="its geometry is none of a GeoPackage's")
+
+
+def _geometry(blob: bytes) -> Any:
+    """From a GeoPackage's binary: "GP", version, flags, CRS, envelope, then well-known binary."""
+    magic, _version, flags = struct.unpack_from("2sBB", blob)
+    if magic != b"GP":
+        raise ValueError(magic)
+    return shapely.force_2d(shapely.from_wkb(blob[8 + _ENVELOPES[flags >> 1 & 7] :]))
