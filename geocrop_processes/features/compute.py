@@ -19,6 +19,7 @@ import numpy.typing as npt
 from geocrop_processes.features.bands import BANDS
 from geocrop_processes.features.order import FEATURE_ORDER_V1
 from geocrop_processes.features.series import DEKADS, dekads_of
+from geocrop_processes.features.until import check_until
 
 SLAB_PIXELS = 1024
 """Pixels that `compute` brings together at once; changes no result."""
@@ -33,15 +34,20 @@ class Features:
     """The features of some pixels, and how well the pixels were seen."""
 
     values: npt.NDArray[np.float32]
-    """(51, ...) in the order of `FEATURE_ORDER_V1`; NaN where fewer than 6 dekads are valid."""
+    """(51, ...) in the order of `FEATURE_ORDER_V1`; NaN where fewer than 6 dekads are valid, and all of a feature
+    that needs more dekads than count."""
     n_valid: npt.NDArray[np.uint8]
     """(...) dekads, 0 to 27, with at least one valid observation. A quality layer, never a feature."""
     max_gap_days: npt.NDArray[np.uint16]
-    """(...) the longest time without a valid dekad, in days up to 273. A quality layer, never a feature."""
+    """(...) the longest time without a valid dekad, in days up to 273, or up to the end of the last dekad that
+    counts. A quality layer, never a feature."""
 
 
 def compute(
-    dn: npt.NDArray[np.uint16], scl: npt.NDArray[np.uint8], dates: Sequence[dt.date]
+    dn: npt.NDArray[np.uint16],
+    scl: npt.NDArray[np.uint8],
+    dates: Sequence[dt.date],
+    until: int = DEKADS,
 ) -> Features:
     """The 51 features of each pixel.
 
@@ -52,12 +58,14 @@ def compute(
             dimensions of pixels, or none. Slices of C-contiguous arrays are read slab by slab.
         scl: scene classification (time, ...), repeated to the pixels of `dn`.
         dates: the date of each time step, in any order, of one season, 1 September to 31 May.
+        until: how many dekads count, from the first: what was seen later changes nothing, and features that
+            need more dekads (`until.NEEDED`) are NaN.
 
     Raises:
-        ValueError: shapes or types do not fit, or a date lies outside the season.
+        ValueError: shapes or types do not fit, a date lies outside the season, or `until` is not 6 to 27.
     """
     check(dn, scl, dates)
-    work, shape = _Work(dates), scl.shape[1:]
+    work, shape = _Work(dates, until), scl.shape[1:]
     pixels = math.prod(shape)
     dn, scl = dn.reshape(len(dates), len(BANDS), pixels), scl.reshape(len(dates), pixels)
     out = _empty(pixels)
@@ -78,6 +86,8 @@ def compute_block(
     inside: npt.NDArray[np.bool_],
     dates: Sequence[dt.date],
     threads: int = 1,
+    *,
+    until: int = DEKADS,
 ) -> Features:
     """The 51 features of the pixels of a block that matter; the block is not copied.
 
@@ -86,15 +96,17 @@ def compute_block(
         inside: which pixels matter (y, x); n of them.
         dates: as in `compute`.
         threads: how many share the work; the result is the same.
+        until: as in `compute`.
 
     Returns:
         The n pixels inside, row by row: values (51, n), n_valid (n,), max_gap_days (n,).
 
     Raises:
-        ValueError: shapes, types or memory order do not fit, or a date lies outside the season.
+        ValueError: shapes, types or memory order do not fit, a date lies outside the season, or `until` is
+            not 6 to 27.
     """
     _check_block(cube, inside, dates)
-    work, covered = _Work(dates), inside.reshape(-1)
+    work, covered = _Work(dates, until), inside.reshape(-1)
     flat = cube.reshape(len(dates), _LAYERS, covered.size)
     starts = range(0, covered.size, RUN_PIXELS)
     counts = [np.count_nonzero(covered[start : start + RUN_PIXELS]) for start in starts]
@@ -134,11 +146,12 @@ _ANY_DAY = dt.date(2022, 9, 1)
 class _Work:
     """What is to be done for each pixel of a season."""
 
-    def __init__(self, dates: Sequence[dt.date]) -> None:
+    def __init__(self, dates: Sequence[dt.date], until: int) -> None:
+        check_until(until)
         self._kernels = _kernels()
         dekads = np.array(dekads_of(dates), dtype=np.int64)
         steps = np.argsort(dekads, kind="stable")
-        opens = np.searchsorted(dekads[steps], np.arange(DEKADS + 1)).astype(np.int64)
+        opens = np.searchsorted(dekads[steps], np.arange(until + 1)).astype(np.int64)
         most = int(np.diff(opens).max(initial=1))
         self._plan = self._kernels.Plan(steps.astype(np.int64), opens, most)
 

@@ -32,6 +32,12 @@ STEPS = (
 """The days that each dekad stands for in the integral: the gradient of `CENTRES`."""
 
 
+def days_of(dekads: int) -> tuple[float, ...]:
+    """The days that each of a series' first dekads stands for: `STEPS`, the last one's to its left."""
+    last = CENTRES[dekads - 1] - CENTRES[dekads - 2]
+    return (*STEPS[: dekads - 1], last)
+
+
 class _Peak(NamedTuple):
     """The highest dekad, and the lowest on either side, all (N,)."""
 
@@ -42,7 +48,11 @@ class _Peak(NamedTuple):
 
 
 def season(v: Array) -> dict[str, Array]:
-    """Season metrics of a smoothed series (27, N): name to values (N,), in the units of the feature list."""
+    """Season metrics of a smoothed series: name to values (N,), in the units of the feature list.
+
+    Args:
+        v: NDVI (dekads, N), of a season or its first few dekads; the metrics speak of what it holds.
+    """
     top = _peak(v)
     base = (top.left + top.right) * 0.5
     amplitude = top.value - base
@@ -63,10 +73,10 @@ def season(v: Array) -> dict[str, Array]:
 
 
 def _peak(v: Array) -> _Peak:
-    """The first of the highest dekads, and the minima of 0..peak and peak..26."""
+    """The first of the highest dekads, and the minima of 0..peak and from the peak to the last."""
     at = np.zeros(v.shape[1], dtype=np.intp)
     value = left = lowest = right = v[0]
-    for dekad in range(1, DEKADS):
+    for dekad in range(1, len(v)):
         lowest = np.minimum(lowest, v[dekad])
         higher = v[dekad] > value
         at = np.where(higher, dekad, at)
@@ -83,7 +93,7 @@ def _upward(v: Array, top: _Peak, share: float) -> Array:
     """
     level = top.left + share * (top.value - top.left)
     found: Array = np.full(v.shape[1], CENTRES[0])
-    for i in range(DEKADS - 1):
+    for i in range(len(v) - 1):
         crosses = (v[i] < level) & (v[i + 1] >= level) & (i < top.at)
         found = np.where(crosses, _between(v, i, level), found)
     return found
@@ -95,8 +105,8 @@ def _downward(v: Array, top: _Peak, share: float) -> Array:
     Where it never does, since the peak is the last dekad: that dekad's centre.
     """
     level = top.right + share * (top.value - top.right)
-    found: Array = np.full(v.shape[1], CENTRES[-1])
-    for i in reversed(range(DEKADS - 1)):
+    found: Array = np.full(v.shape[1], CENTRES[len(v) - 1])
+    for i in reversed(range(len(v) - 1)):
         crosses = (v[i] >= level) & (v[i + 1] < level) & (i >= top.at)
         found = np.where(crosses, _between(v, i, level), found)
     return found
@@ -117,8 +127,8 @@ def _summit(v: Array, at: npt.NDArray[np.intp]) -> Array:
 
     The dekad's centre where there is no parabola: at the first and last dekad, or on a straight line.
     """
-    found: Array = np.where(at == 0, CENTRES[0], CENTRES[-1])
-    for k in range(1, DEKADS - 1):
+    found: Array = np.where(at == 0, CENTRES[0], CENTRES[len(v) - 1])
+    for k in range(1, len(v) - 1):
         bend = v[k - 1] - 2.0 * v[k] + v[k + 1]
         straight = bend == 0.0
         with np.errstate(over="ignore"):
@@ -136,7 +146,8 @@ def _steepness(height: Array, days: Array) -> Array:
 
 def _integral(v: Array, base: Array) -> Array:
     """The area between the series and its base, NDVI times days."""
-    total: Array = np.maximum(v[0] - base, 0.0) * STEPS[0]
-    for dekad in range(1, DEKADS):
-        total += np.maximum(v[dekad] - base, 0.0) * STEPS[dekad]
+    days = days_of(len(v))
+    total: Array = np.maximum(v[0] - base, 0.0) * days[0]
+    for dekad in range(1, len(v)):
+        total += np.maximum(v[dekad] - base, 0.0) * days[dekad]
     return total

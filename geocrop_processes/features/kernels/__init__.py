@@ -25,7 +25,6 @@ from geocrop_processes.features.kernels import (
 )
 from geocrop_processes.features.kernels.filling import Gaps, fill, find_gaps
 from geocrop_processes.features.kernels.lanes import (
-    DEKADS,
     LANES,
     TILE,
     Out,
@@ -40,7 +39,6 @@ from geocrop_processes.features.kernels.tables import tables
 
 __all__ = ["Out", "Plan", "features"]
 
-_TABLES = tables()
 _curves, _season, _harmonics = curves.curves, course.season, course.harmonics
 
 
@@ -64,9 +62,11 @@ def _store(
     """The first `n` lanes: `at` says which pixel of the tile and which of `out` is the first."""
     pixel, first = at
     for row in range(len(found)):
-        for i in range(n):
+        for i in range(n if tables.known[row] else 0):
             # + 0.0 makes negative zeros positive: which of the two min and max give is not defined
             out.values[row, first + i] = found[row, i] + 0.0
+        for i in range(0 if tables.known[row] else n):
+            out.values[row, first + i] = np.nan
     for i in range(n):
         valid, gap = _quality(sight, pixel + i, tables)
         out.n_valid[first + i] = valid
@@ -77,24 +77,24 @@ def _store(
 
 
 @compiled  # pragma: no cover
-def _sight(most: int) -> Sight:
+def _sight(most: int, dekads: int) -> Sight:
     raw = np.empty((most, USED, TILE), np.uint16)
     return Sight(
         raw,
         raw.reshape(most, USED * TILE),
         np.empty(TILE, np.uint16),
         np.empty(TILE, np.uint16),
-        np.empty((USED, DEKADS, TILE), np.uint16),
-        np.empty((USED, DEKADS, TILE), np.uint16),
-        np.empty(DEKADS, np.int64),
-        np.empty((DEKADS, TILE), np.uint8),
+        np.empty((USED, dekads, TILE), np.uint16),
+        np.empty((USED, dekads, TILE), np.uint16),
+        np.empty(dekads, np.int64),
+        np.empty((dekads, TILE), np.uint8),
     )
 
 
 @compiled  # pragma: no cover
-def _gaps() -> Gaps:
-    rows = np.empty((2, DEKADS, LANES))
-    return Gaps(rows[0], rows[1], np.empty(LANES), np.arange(DEKADS - 1, -1, -1))
+def _gaps(dekads: int) -> Gaps:
+    rows = np.empty((2, dekads, LANES))
+    return Gaps(rows[0], rows[1], np.empty(LANES), np.arange(dekads - 1, -1, -1))
 
 
 def _sources() -> int:
@@ -112,9 +112,11 @@ def _kernel(sources: int) -> Callable[..., None]:
     ) -> None:  # pragma: no cover
         if sources < 0:
             return
-        sight, gaps = _sight(plan.most), _gaps()
-        bands, found = np.empty((USED, DEKADS, LANES)), np.empty((len(out.values), LANES))
-        v, scratch = np.empty((DEKADS, LANES)), np.empty((DEKADS, LANES))
+        dekads = len(tables.centres)
+        sight, gaps = _sight(plan.most, dekads), _gaps(dekads)
+        bands, found = np.empty((USED, dekads, LANES)), np.empty((len(out.values), LANES))
+        v, scratch = np.empty((dekads, LANES)), np.empty((max(dekads, course.SCRATCH), LANES))
+        curve = scratch[:dekads]
         at = np.empty(TILE, np.int64)
         for start in range(0, len(pixels), TILE):
             left = min(TILE, len(pixels) - start)
@@ -126,7 +128,7 @@ def _kernel(sources: int) -> Callable[..., None]:
                 find_gaps(sight, lane, gaps)
                 for band in range(USED):
                     fill(sight, lane, band, tables.light, gaps, bands)
-                _curves(bands, v, scratch, tables, found)
+                _curves(bands, v, curve, tables, found)
                 _season(v, scratch, tables, found)
                 _harmonics(v, scratch, tables, found)
                 where = (lane, first + start + lane)
@@ -160,4 +162,4 @@ def features(cube: Cube, pixels: npt.NDArray[np.int64], first: int, plan: Plan, 
     # numba compiles anew for an array that cannot be written: all are made so
     seen = cube.view()
     seen.flags.writeable = False
-    _COMPILED(seen, pixels, first, plan, _TABLES, out)
+    _COMPILED(seen, pixels, first, plan, tables(len(plan.opens) - 1), out)

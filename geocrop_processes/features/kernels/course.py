@@ -10,6 +10,8 @@ _VALUE, _AT, _LEFT, _RIGHT, _LOWEST, _LEVEL, _V0, _V1, _T0, _T1, _SOS, _RISEN, _
     14
 )
 """Rows of scratch `s`."""
+SCRATCH = 14
+"""How many."""
 
 
 @compiled  # pragma: no cover
@@ -35,13 +37,13 @@ def _peak(v: Rows, s: Rows) -> None:
 def _cross(v: Rows, s: Rows, share: float, foot: int, t: Rows, out: int) -> None:
     """DOS of the crossing nearest to the peak of a share of its rise (`_LEFT`) or fall (`_RIGHT`)."""
     upward = foot == _LEFT
-    end = t[0] if upward else t[DEKADS - 1]
+    end = t[0] if upward else t[len(v) - 1]
     for i in range(LANES):
         level = s[foot, i] + share * (s[_VALUE, i] - s[foot, i])
         s[_LEVEL, i] = s[_V0, i] = s[_V1, i] = level
         s[_T0, i] = s[_T1, i] = end
     for k in range(len(v) - 1):
-        dekad = k if upward else DEKADS - 2 - k
+        dekad = k if upward else len(v) - 2 - k
         t0, t1 = t[dekad], t[dekad + 1]
         for i in range(LANES):
             one, two, level, at = v[dekad, i], v[dekad + 1, i], s[_LEVEL, i], s[_AT, i]
@@ -62,7 +64,7 @@ def _cross(v: Rows, s: Rows, share: float, foot: int, t: Rows, out: int) -> None
 @compiled  # pragma: no cover
 def _summit(v: Rows, at: int, i: int, centre: float, dekad_days: float) -> float:
     """DOS of the top of the parabola through the peak and its neighbours."""
-    if at in (0, DEKADS - 1):
+    if at in (0, len(v) - 1):
         return centre
     before, top, after = v[at - 1, i], v[at, i], v[at + 1, i]
     bend = before - 2.0 * top + after
@@ -114,7 +116,9 @@ def season(v: Rows, s: Rows, tables: Tables, found: Rows) -> None:
 
 @compiled  # pragma: no cover
 def harmonics(v: Rows, s: Rows, tables: Tables, found: Rows) -> None:
-    """Three rows of `found` from `WAVES` on."""
+    """Three rows of `found` from `WAVES` on; of a whole season only."""
+    if len(v) != DEKADS:
+        return
     fit, waves = tables.fit, tables.waves
     s[:6] = 0.0
     for dekad in range(len(v)):

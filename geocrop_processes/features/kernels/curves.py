@@ -1,6 +1,6 @@
 """Spectral indices of gap-free bands, smoothed, and their statistics."""
 
-from geocrop_processes.features.kernels.lanes import DEKADS, LANES, Rows, Tables, compiled
+from geocrop_processes.features.kernels.lanes import LANES, Rows, Tables, compiled
 from geocrop_processes.features.kernels.observing import (
     B02,
     B03,
@@ -77,7 +77,7 @@ def _smooth(v: Rows, index: int, tables: Tables, out: Rows) -> None:
     for k in range(len(out)):
         a, b, c = weights[k, 0], weights[k, 1], weights[k, 2]
         d, e = weights[k, 3], weights[k, 4]
-        first = min(max(k - 2, 0), DEKADS - 5)
+        first = min(max(k - 2, 0), len(out) - 5)
         for i in range(LANES):
             total = a * v[first, i]
             total += b * v[first + 1, i]
@@ -110,24 +110,25 @@ def curves(b: Rows, v: Rows, scratch: Rows, tables: Tables, found: Rows) -> None
     months(v, found, 18)
     _evi(b, least, scratch)
     _smooth(scratch, _EVI, tables, v)
-    percentile_90(v, scratch, found, HIGH)
+    percentile_90(v, scratch, tables, found, HIGH)
     _gcvi(b, scratch)
     _smooth(scratch, _GCVI, tables, v)
-    percentile_90(v, scratch, found, HIGH + 1)
+    percentile_90(v, scratch, tables, found, HIGH + 1)
     _psri(b, scratch)
     _smooth(scratch, _PSRI, tables, v)
-    percentile_90(v, scratch, found, HIGH + 2)
+    percentile_90(v, scratch, tables, found, HIGH + 2)
     _bsi(b, least, scratch)
     _smooth(scratch, _BSI, tables, v)
-    percentile_90(v, scratch, found, HIGH + 3)
+    percentile_90(v, scratch, tables, found, HIGH + 3)
     _difference(b, B11, B12, least, scratch)
     _smooth(scratch, _NDTI, tables, v)
     rank(v, tables.middle)
+    lower, upper = (len(v) - 1) // 2, len(v) // 2
     for i in range(LANES):
-        found[HIGH + 4, i] = v[DEKADS // 2, i]
+        found[HIGH + 4, i] = (v[lower, i] + v[upper, i]) * 0.5
     _difference(b, B03, B11, least, scratch)
     _smooth(scratch, _MNDWI, tables, v)
-    percentile_90(v, scratch, found, HIGH + 5)
+    percentile_90(v, scratch, tables, found, HIGH + 5)
     _difference(b, B08, B04, least, scratch)
     _smooth(scratch, _NDVI, tables, v)
     months(v, found, 0)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from geocrop_processes.features.kernels.lanes import DEKADS, LANES, Rows, compiled
+from geocrop_processes.features.kernels.lanes import LANES, Rows, compiled
 from geocrop_processes.features.kernels.observing import Sight
 
 
@@ -19,7 +19,7 @@ class Gaps(NamedTuple):
     edge: Rows
     """One number per lane that walks over the dekads (LANES,)."""
     back: npt.NDArray[np.int64]
-    """26 to 0: a loop that counts down by itself is not vectorised."""
+    """From the last dekad to 0: a loop that counts down by itself is not vectorised."""
 
 
 @compiled  # pragma: no cover
@@ -34,21 +34,21 @@ def find_gaps(sight: Sight, first: int, gaps: Gaps) -> None:
             before = dekad if seen[i] else before
             edge[i] = before
             share[dekad, i] = before
-    edge[:] = DEKADS
+    edge[:] = len(share)
     for dekad in gaps.back:
         for i in range(LANES):
             before, after = share[dekad, i], edge[i]
             valid = before == dekad
             after = dekad if valid else after
             edge[i] = after
-            between = (before >= 0.0) & (after < DEKADS)
+            between = (before >= 0.0) & (after < len(share))
             part = (dekad - before) / (1.0 if valid else after - before)
             share[dekad, i] = -1.0 if valid else (part if between else 0.0)
 
 
 @compiled  # pragma: no cover
 def fill(sight: Sight, first: int, band: int, light: Rows, gaps: Gaps, series: Rows) -> None:
-    """Lines between the valid dekads of one band, into `series` (USED, 27, LANES)."""
+    """Lines between the valid dekads of one band, into `series` (USED, dekads, LANES)."""
     share, after, edge = gaps.share, gaps.after, gaps.edge
     scale, least, most = light[0], light[1], light[2]
     edge[:] = 0.0

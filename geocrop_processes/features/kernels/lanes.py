@@ -17,7 +17,7 @@ LANES = 64
 TILE = 256
 """Pixels whose observations are sorted together: a multiple of `LANES`, so that memory is read in long runs."""
 DEKADS = 27
-"""Steps of a series."""
+"""Steps of a whole season's series."""
 
 
 class Plan(NamedTuple):
@@ -26,42 +26,51 @@ class Plan(NamedTuple):
     steps: npt.NDArray[np.int64]
     """Steps of time, dekad by dekad (time,)."""
     opens: npt.NDArray[np.int64]
-    """Where in `steps` each dekad begins, and the end (28,)."""
+    """Where in `steps` each dekad that counts begins, and the end (dekads + 1,)."""
     most: int
     """Observations of the fullest dekad, at least 1."""
 
 
 class Tables(NamedTuple):
-    """The constants of `bands`, `series`, `phenology` and `harmonics`: compiled code holds none of them."""
+    """The constants of `bands`, `series`, `phenology` and `harmonics`: compiled code holds none of them.
+
+    They are those of a series of so many dekads, 6 to 27.
+    """
 
     clear: int
     """A bit for each clear SCL class."""
     light: Rows
     """Reflectance of one digital number, the least, the greatest (3,)."""
     centres: Rows
-    """The dekads' centres, DOS (27,)."""
+    """The dekads' centres, DOS (dekads,)."""
     days: Rows
-    """The days that each dekad stands for (27,)."""
+    """The days that each dekad stands for (dekads,)."""
     smoothing: Rows
-    """Weights of each dekad's window of five (27, 5)."""
+    """Weights of each dekad's window of five (dekads, 5)."""
     fit: Rows
-    """Harmonics: weights of the dekads (5, 27)."""
+    """Harmonics of a whole season: weights of the dekads (5, 27)."""
     waves: Rows
-    """Harmonics: the waves at the dekads (5, 27)."""
+    """Harmonics of a whole season: the waves at the dekads (5, 27)."""
     limits: Rows
     """Lowest and highest of each index, in the order of `INDICES` (9, 2)."""
     season: Rows
     """LOW, HIGH, 100 * MIDDLE, FLAT_AMPLITUDE, FLAT_SOS, FLAT_POS, FLAT_EOS, MIN_DAYS, DEKAD_DAYS (9,)."""
     season_days: int
-    """Days of a season."""
+    """Days that have passed when the last dekad has ended."""
     min_dekads: int
     """Valid dekads that a pixel needs."""
     least: float
     """The smallest denominator of a ratio."""
     middle: npt.NDArray[np.int64]
-    """Exchanges that bring rank 13 of 27 to its place (n, 2)."""
+    """Exchanges that bring the rank in the middle, or the two, to their places (n, 2)."""
     window: npt.NDArray[np.int64]
     """Exchanges that bring ranks 2 and 3 of 6 to their places (n, 2)."""
+    from_top: int
+    """Steps of a series above the lower neighbour of its 90th percentile, 1 to 3."""
+    upward: float
+    """How far from that neighbour to the next the percentile lies, 0 to 1."""
+    known: npt.NDArray[np.bool_]
+    """Which features the dekads tell (51,); the others are NaN."""
 
 
 class Out(NamedTuple):

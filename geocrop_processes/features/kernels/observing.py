@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from geocrop_processes.features.kernels.lanes import DEKADS, TILE, Digital, Plan, compiled
+from geocrop_processes.features.kernels.lanes import TILE, Digital, Plan, compiled
 
 B02, B03, B04, B05, B06, B08, B8A, B11, B12 = range(9)
 """Places of the bands that features are made of; of B07 only matters whether it has data."""
@@ -33,13 +33,13 @@ class Sight(NamedTuple):
     views: Digital
     """A dekad's observations that count (TILE,)."""
     low: Digital
-    """The lower median (USED, 27, TILE); anything where nothing was seen."""
+    """The lower median (USED, dekads, TILE); anything where nothing was seen."""
     high: Digital
     """The upper median, alike, where a dekad has more than one observation."""
     kept: npt.NDArray[np.int64]
-    """Observations of each dekad that count somewhere in the tile (27,)."""
+    """Observations of each dekad that count somewhere in the tile (dekads,)."""
     seen: npt.NDArray[np.uint8]
-    """1 where a dekad has an observation that counts (27, TILE)."""
+    """1 where a dekad has an observation that counts (dekads, TILE)."""
 
 
 @compiled  # pragma: no cover
@@ -150,6 +150,6 @@ def _choose(sight: Sight, dekad: int) -> None:
 @compiled  # pragma: no cover
 def observe(cube: Cube, at: Places, plan: Plan, clear: int, sight: Sight) -> None:
     """See one tile."""
-    for dekad in range(DEKADS):
+    for dekad in range(len(sight.seen)):
         _read(cube, at, plan, dekad, clear, sight)
         _choose(sight, dekad)

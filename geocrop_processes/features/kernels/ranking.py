@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from geocrop_processes.features.kernels.lanes import LANES, Rows, compiled
+from geocrop_processes.features.kernels.lanes import LANES, Rows, Tables, compiled
 
 type Exchanges = npt.NDArray[np.int64]
 """Pairs of places (n, 2); the smaller value goes to the first."""
@@ -47,7 +47,7 @@ def rank(v: Rows, pairs: Exchanges) -> None:
 
 
 @compiled  # pragma: no cover
-def percentile_90(v: Rows, top: Rows, found: Rows, row: int) -> None:
+def percentile_90(v: Rows, top: Rows, tables: Tables, found: Rows, row: int) -> None:
     """The 90th percentile of a series, by its four highest in `top`, kept in descending order."""
     top[:4] = -np.inf
     for month in range(len(v) // 3):
@@ -60,14 +60,22 @@ def percentile_90(v: Rows, top: Rows, found: Rows, row: int) -> None:
                 b = max(b, min(a, x))
                 a = max(a, x)
             top[0, i], top[1, i], top[2, i], top[3, i] = a, b, c, d
+    for dekad in range(len(v) // 3 * 3, len(v)):
+        for i in range(LANES):
+            a, b, c, d, x = top[0, i], top[1, i], top[2, i], top[3, i], v[dekad, i]
+            top[3, i] = max(d, min(c, x))
+            top[2, i] = max(c, min(b, x))
+            top[1, i] = max(b, min(a, x))
+            top[0, i] = max(a, x)
+    below, upward = tables.from_top, tables.upward
     for i in range(LANES):
-        low, high = top[3, i], top[2, i]
-        found[row, i] = low + 0.4 * (high - low)
+        low, high = top[below, i], top[below - 1, i]
+        found[row, i] = low + upward * (high - low)
 
 
 @compiled  # pragma: no cover
 def months(v: Rows, found: Rows, row: int) -> None:
-    """The medians of each month's three dekads."""
+    """The medians of the three dekads of each month that is whole."""
     for month in range(len(v) // 3):
         for i in range(LANES):
             a, b, c = v[3 * month, i], v[3 * month + 1, i], v[3 * month + 2, i]
@@ -76,7 +84,9 @@ def months(v: Rows, found: Rows, row: int) -> None:
 
 @compiled  # pragma: no cover
 def window(v: Rows, first: int, scratch: Rows, pairs: Exchanges, found: Rows, row: int) -> None:
-    """The median of the six dekads of `v` from `first`."""
+    """The median of the six dekads of `v` from `first`; nothing where there are fewer."""
+    if first + 6 > len(v):
+        return
     for dekad in range(6):
         for i in range(LANES):
             scratch[dekad, i] = v[first + dekad, i]
