@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +17,18 @@ from geocrop_processes.domain.legend import CropClass, Legend
 from geocrop_processes.errors import (
     InvalidModelName,
     RegistryUnavailable,
+    StorageUnavailable,
     UnknownAsOf,
     UnknownModel,
     UnusableModel,
 )
+from geocrop_processes.features.order import FEATURE_ORDER_V1, FINGERPRINT
 from geocrop_processes.models.applicability import Applicability
 from geocrop_processes.models.card import ModelCard
 from geocrop_processes.models.ensemble import Ensemble
-from geocrop_processes.registry import Learned, ModelEntry, RegisteredModel, Registry
+from geocrop_processes.registry import Learned, ModelEntry, RegisteredModel, Registry, RunRecord
+from geocrop_processes.registry.moves import TAG
+from geocrop_processes.storage import Storage
 
 # MLflow 3.17 asks SQLAlchemy 2.1 for a loader strategy that is going away
 pytestmark = pytest.mark.filterwarnings(
@@ -405,3 +410,196 @@ def test_nothing_is_written_to_the_home_or_the_working_folder(tmp_path: Path) ->
     assert (data / "mlflow.db").exists()
     assert list(home.iterdir()) == []
     assert list(here.iterdir()) == []
+
+
+def promotable(registry: Registry, name: str, versions: int) -> None:
+    """Versions of a model of this code's features, without an alias."""
+    card = replace(CARD, name=name, features=FEATURE_ORDER_V1, fingerprint=FINGERPRINT)
+    rows = np.random.default_rng(3).normal(size=(40, 51)).astype(np.float32)
+    known = Ensemble.train(rows, np.repeat([2, 7, 11], [15, 15, 10]), seed=1, rounds=2)
+    small = Ensemble(known.codes, {"xgboost": known.members["xgboost"]})
+    for _ in range(versions):
+        registry.save(small, card, alias=None)
+
+
+def test_an_alias_is_promoted_and_rolled_back_step_by_step(registry: Registry) -> None:
+    promotable(registry, "stepped", 4)
+    with pytest.raises(UnknownModel):
+        registry.resolve("stepped")
+    for version in ("1", "3", "2", "4"):
+        assert registry.promote(f"stepped@{version}") == f"stepped@{version}"
+        assert registry.resolve("stepped") == f"stepped@{version}"
+    # once more changes nothing, and is no step
+    registry.promote("stepped@4")
+    assert registry.roll_back("stepped") == "stepped@2" == registry.resolve("stepped")
+    assert registry.roll_back("stepped") == "stepped@3" == registry.resolve("stepped")
+    # a step forward again leaves what was rolled back behind
+    registry.promote("stepped@2")
+    assert [registry.roll_back("stepped") for _ in range(2)] == ["stepped@3", "stepped@1"]
+    with pytest.raises(UnknownModel, match="pointed to nothing before version 1"):
+        registry.roll_back("stepped")
+    assert registry.resolve("stepped") == "stepped@1"
+    moves = registry.history("stepped")
+    assert [(m.version, m.action) for m in moves] == [
+        *(("1", "rolled back"), ("3", "rolled back"), ("2", "promoted"), ("3", "rolled back")),
+        *(("2", "rolled back"), ("4", "promoted"), ("2", "promoted"), ("3", "promoted")),
+        ("1", "promoted"),
+    ]
+    assert {m.alias for m in moves} == {"production"}
+    assert all(a.at >= b.at for a, b in pairwise(moves))
+
+
+def test_aliases_are_moved_apart_from_each_other(registry: Registry) -> None:
+    promotable(registry, "apart", 3)
+    registry.promote("apart@1")
+    registry.promote("apart@2", "candidate")
+    registry.promote("apart@candidate")
+    registry.promote("apart@3", "candidate")
+    assert registry.roll_back("apart") == "apart@1"
+    assert registry.resolve("apart@candidate") == "apart@3"
+    with pytest.raises(
+        UnknownModel, match="'nobody' of 'apart' cannot be rolled back: it does not exist"
+    ):
+        registry.roll_back("apart", "nobody")
+
+
+def test_a_move_that_somebody_else_made_can_be_rolled_back_too(registry: Registry) -> None:
+    promotable(registry, "moved", 4)
+    registry.promote("moved@1")
+    registry._client.set_registered_model_alias("moved", "production", "2")
+    registry.promote("moved@3")
+    registry._client.set_registered_model_alias("moved", "production", "4")
+    back = [registry.roll_back("moved") for _ in range(3)]
+    assert back == ["moved@3", "moved@2", "moved@1"]
+
+
+def test_a_version_that_was_deleted_is_passed_over(registry: Registry) -> None:
+    promotable(registry, "deleted", 3)
+    for version in "123":
+        registry.promote(f"deleted@{version}")
+    registry._client.delete_model_version("deleted", "2")
+    assert registry.roll_back("deleted") == "deleted@1"
+
+
+def test_a_saved_version_can_be_rolled_back(registry: Registry) -> None:
+    promotable(registry, "saved", 1)
+    registry.promote("saved@1")
+    loaded = registry.load("saved@1")
+    registry.save(loaded.ensemble, loaded.card)
+    assert registry.resolve("saved") == "saved@2"
+    assert registry.roll_back("saved") == "saved@1"
+    assert [m.action for m in registry.history("saved")] == [
+        "rolled back",
+        "registered",
+        "promoted",
+    ]
+
+
+def test_a_tag_that_somebody_else_wrote_is_no_history(registry: Registry) -> None:
+    promotable(registry, "strange", 2)
+    registry._client.set_registered_model_tag("strange", TAG, '[["production"]]')
+    assert registry.history("strange") == ()
+    registry.promote("strange@2")
+    assert [m.version for m in registry.history("strange")] == ["2"]
+
+
+def test_what_cannot_be_loaded_is_not_promoted(registry: Registry) -> None:
+    promotable(registry, "broken", 2)
+    registry.promote("broken@1")
+    folder = files_of(registry, registry.load("broken@2"))
+    (folder / "xgboost.ubj").write_bytes(b"")
+    with pytest.raises(UnusableModel, match=r"file xgboost\.ubj of model 'broken@2' was changed"):
+        registry.promote("broken@2")
+    assert registry.resolve("broken") == "broken@1"
+
+
+def test_a_model_of_other_features_is_not_promoted(registry: Registry, save: Save) -> None:
+    saved = save(alias="candidate")
+    with pytest.raises(
+        UnusableModel, match=f"trained on features v1:abc, .* computes {FINGERPRINT}"
+    ):
+        registry.promote(saved.reference)
+    with pytest.raises(UnknownModel):
+        registry.resolve(saved.card.name)
+
+
+def test_nobody_is_promoted_rolled_back_or_has_a_history(registry: Registry) -> None:
+    for ask in (registry.promote, registry.roll_back, registry.history):
+        with pytest.raises(
+            UnknownModel, match=r"There is no model 'nobody-at-all'; registered are: "
+        ):
+            ask("nobody-at-all")
+    with pytest.raises(InvalidModelName):
+        registry.promote("nobody-at-all@1", "v2")
+
+
+def test_a_run_keeps_what_was_measured_and_drawn(registry: Registry, ensemble: Ensemble) -> None:
+    record = RunRecord(
+        {"folds": 5, "members": "{}"},
+        {"spatial/overall": 0.8, "spatial/nothing": float("nan")},
+        {"pictures/confusion.png": b"\x89PNG", "card.html": b"<html>"},
+    )
+    card = replace(CARD, name="recorded", table_sha256="ab" * 32)
+    saved = registry.save(ensemble, card, record=record)
+    entry = registry._client.get_model_version("recorded", saved.version)
+    assert entry.tags == {
+        "as_of": "",
+        "checksums_sha256": entry.tags["checksums_sha256"],
+        "fingerprint": "v1:abc",
+        "simulated": "true",
+        "table_sha256": "ab" * 32,
+    }
+    assert entry.run_id is not None
+    run = registry._client.get_run(entry.run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.params == {
+        "seed": "7",
+        "features": "v1:abc",
+        "table_sha256": "ab" * 32,
+        "folds": "5",
+        "members": "{}",
+    }
+    assert run.data.metrics == {"overall": 0.5, "spatial/overall": 0.8}
+    # as MLflow's own page lists them
+    assert {f.path for f in registry._client.list_artifacts(entry.run_id)} == {
+        *("model", "pictures", "card.html")
+    }
+    assert (files_of(registry, saved).parent / "card.html").read_bytes() == b"<html>"
+    registry.load("recorded")
+
+
+def test_a_card_is_read_without_its_model(registry: Registry, save: Save) -> None:
+    saved = save()
+    (files_of(registry, saved) / "xgboost.ubj").write_bytes(b"")
+    assert registry.card(saved.card.name) == (saved.card, saved.reference)
+    (files_of(registry, saved) / "card.json").write_bytes(b"{}")
+    with pytest.raises(UnusableModel, match=r"card\.json of model .* was changed"):
+        registry.card(saved.reference)
+
+
+def test_a_storage_that_refuses_leaves_a_failed_run(
+    registry: Registry, ensemble: Ensemble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise StorageUnavailable("The storage cannot write.")
+
+    monkeypatch.setattr(Storage, "put", refuse)
+    with pytest.raises(StorageUnavailable):
+        registry.save(ensemble, replace(CARD, name="unstored"))
+    experiment = registry._client.get_experiment_by_name("geocrop")
+    assert experiment is not None
+    (run,) = registry._client.search_runs(
+        [experiment.experiment_id], "attributes.run_name = 'unstored'"
+    )
+    assert run.info.status == "FAILED"
+    assert "unstored" not in {e.name for e in registry.list()}
+
+
+def test_files_that_lie_where_nothing_is_read_from_are_told(registry: Registry, save: Save) -> None:
+    saved = save()
+    entry = registry._client.get_model_version(saved.card.name, saved.version)
+    other = registry._client.create_model_version(saved.card.name, "dbfs:/models/1", entry.run_id)
+    with pytest.raises(
+        UnusableModel, match="read from folders and from s3://, not from 'dbfs:/models/1'"
+    ):
+        registry.load(f"{saved.card.name}@{other.version}")

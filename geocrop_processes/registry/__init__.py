@@ -18,7 +18,8 @@ os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 
 from geocrop_processes.registry.names import PRODUCTION
 from geocrop_processes.registry.records import Learned, ModelEntry, Move, RegisteredModel, RunRecord
-from geocrop_processes.registry.registry import EXPERIMENT, Registry
+from geocrop_processes.registry.registry import Registry
+from geocrop_processes.registry.runs import EXPERIMENT
 
 __all__ = [
     "EXPERIMENT",

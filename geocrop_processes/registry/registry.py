@@ -1,30 +1,34 @@
 """The registry of a deployment: models in, models out."""
 
-from collections.abc import Iterator, Mapping
-from math import isfinite
+from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
 
-from mlflow.entities.model_registry import ModelVersion
-from mlflow.entities.model_registry import RegisteredModel as MlflowModel
 from mlflow.exceptions import MlflowException
 
-from geocrop_processes.errors import UnknownAsOf, UnknownModel, UnusableModel
+from geocrop_processes.errors import UnknownModel, UnusableModel
 from geocrop_processes.models.applicability import Applicability
 from geocrop_processes.models.card import ModelCard
 from geocrop_processes.models.ensemble import Ensemble
-from geocrop_processes.registry.connection import connect, translated, unavailable
+from geocrop_processes.registry.connection import connect, translated
 from geocrop_processes.registry.contents import CHECKSUMS, Stored, pack, sha256
 from geocrop_processes.registry.files import Place
-from geocrop_processes.registry.names import PRODUCTION, check_alias, check_name, is_version
-from geocrop_processes.registry.records import Learned, ModelEntry, RegisteredModel, RunRecord
+from geocrop_processes.registry.moves import (
+    ELSEWHERE,
+    PROMOTED,
+    REGISTERED,
+    ROLLED_BACK,
+    TAG,
+    move,
+    past,
+    read_moves,
+    write_moves,
+)
+from geocrop_processes.registry.names import PRODUCTION, check_alias, check_name
+from geocrop_processes.registry.records import Learned, ModelEntry, Move, RegisteredModel, RunRecord
+from geocrop_processes.registry.runs import THERE_ALREADY, Runs
+from geocrop_processes.registry.versions import Versions
 
-EXPERIMENT = "geocrop"
-"""The MLflow experiment that runs are kept in."""
-
-_NOT_FOUND = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
-_THERE_ALREADY = "RESOURCE_ALREADY_EXISTS"
-_FOLDER = "model"
-"""What a model's own files are under, among all that MLflow keeps of its training."""
 _NONE: Mapping[str, Learned] = MappingProxyType({})
 
 
@@ -45,9 +49,10 @@ class Registry:
     def __init__(
         self, uri: str, artifacts: str, *, endpoint: str | None = None, region: str | None = None
     ) -> None:
-        self._artifacts = artifacts
-        self._s3 = {"endpoint": endpoint, "region": region}
         self._client = connect(uri)
+        place = partial(Place.of, endpoint=endpoint, region=region)
+        self._versions = Versions(self._client, place)
+        self._runs = Runs(self._client, place, artifacts)
 
     def save(
         self,
@@ -87,17 +92,17 @@ class Registry:
             "table_sha256": card.table_sha256,
         }
         with translated(f"save {card.name!r}"):
-            run_id, source = self._store(files, card, record or RunRecord())
+            run_id, source = self._runs.keep(files, card, record or RunRecord())
             try:
                 self._client.create_registered_model(card.name)
             except MlflowException as error:
-                if error.error_code != _THERE_ALREADY:
+                if error.error_code != THERE_ALREADY:
                     raise
             entry = self._client.create_model_version(
                 card.name, source, run_id, description=card.description, tags=tags
             )
             if alias is not None:
-                self._client.set_registered_model_alias(card.name, alias, entry.version)
+                self._point(card.name, alias, str(entry.version), REGISTERED)
         stored = Stored.open(card.name, files, files.__getitem__, tags["checksums_sha256"])
         return RegisteredModel(
             card, str(entry.version), stored.decisive(""), ensemble, applicability
@@ -116,8 +121,8 @@ class Registry:
             UnusableModel: a file is missing, was added, was changed, or cannot be read.
             RegistryUnavailable, StorageUnavailable: the registry or the storage does not answer.
         """
-        entry = self._find(reference, as_of)
-        stored = self._open(entry, reference)
+        entry = self._versions.find(reference, as_of)
+        stored = self._versions.open(entry, reference)
         card = stored.card()
         learned = stored.learned(card, as_of)
         return RegisteredModel(
@@ -135,8 +140,8 @@ class Registry:
         Raises:
             UnknownModel, UnusableModel, RegistryUnavailable, StorageUnavailable: as `load`.
         """
-        entry = self._find(reference)
-        return self._open(entry, reference).card(), f"{entry.name}@{entry.version}"
+        entry = self._versions.find(reference)
+        return self._versions.open(entry, reference).card(), f"{entry.name}@{entry.version}"
 
     def resolve(self, reference: str, as_of: str = "") -> str:
         """The `name@version` that `name`, `name@alias` or `name@version` means now; no file is loaded.
@@ -150,98 +155,88 @@ class Registry:
             UnknownAsOf: the model was not trained for the date; those that it knows are named.
             RegistryUnavailable: the registry does not answer.
         """
-        entry = self._find(reference, as_of)
+        entry = self._versions.find(reference, as_of)
         return f"{entry.name}@{entry.version}"
 
+    def promote(self, reference: str, alias: str = PRODUCTION) -> str:
+        """Point an alias to a version, once all of it has been loaded; gives its `name@version`.
+
+        Args:
+            reference: which model: `name@version`, or `name@alias` of another alias.
+            alias: what is to mean it from now on.
+
+        Raises:
+            InvalidModelName: the alias cannot be asked for.
+            UnusableModel: a file of it cannot be used, or it was trained on other features than these.
+            UnknownModel, RegistryUnavailable, StorageUnavailable: as `load`.
+        """
+        check_alias(alias)
+        entry = self._versions.usable(reference)
+        with translated(f"promote {reference!r}"):
+            self._point(entry.name, alias, str(entry.version), PROMOTED)
+        return f"{entry.name}@{entry.version}"
+
+    def roll_back(self, name: str, alias: str = PRODUCTION) -> str:
+        """Point an alias to the version that it pointed to before; gives its `name@version`.
+
+        Each call goes one step further back; versions that were deleted since are passed over.
+
+        Args:
+            name: of the model, without a version.
+            alias: which alias.
+
+        Raises:
+            UnknownModel: there is no such model, or the alias never pointed to another version.
+            UnusableModel: a file of that version cannot be used, or it was trained on other features than these.
+            RegistryUnavailable, StorageUnavailable: as `load`.
+        """
+        model = self._versions.model(name)
+        current = model.aliases.get(alias)
+        versions = past(read_moves(model.tags.get(TAG, "")), alias, current and str(current))
+        known = {e.version for e in self._versions.list() if e.name == name}
+        earlier = [v for v in versions[:-1] if v in known]
+        if current is None or not earlier:
+            why = (
+                "does not exist"
+                if current is None
+                else f"pointed to nothing before version {current}"
+            )
+            raise UnknownModel(f"The alias {alias!r} of {name!r} cannot be rolled back: it {why}.")
+        entry = self._versions.usable(f"{name}@{earlier[-1]}")
+        with translated(f"roll back {name!r}"):
+            self._point(name, alias, str(entry.version), ROLLED_BACK)
+        return f"{name}@{entry.version}"
+
+    def history(self, name: str) -> tuple[Move, ...]:
+        """Every move of the aliases of a model, the latest first.
+
+        Raises:
+            UnknownModel: there is no such model.
+            RegistryUnavailable: the registry does not answer.
+        """
+        moves = read_moves(self._versions.model(name).tags.get(TAG, ""))
+        return tuple(reversed(moves))
+
     def list(self) -> list[ModelEntry]:
-        """Every registered version, by name, the newest first."""
-        entries = []
-        with translated("list its models"):
-            for model in self._models():
-                versions = self._client.search_model_versions(f"name = '{model.name}'")
-                for v in sorted(versions, key=lambda v: -int(v.version)):
-                    aliases = tuple(
-                        sorted(a for a, at in model.aliases.items() if str(at) == str(v.version))
-                    )
-                    entries.append(
-                        ModelEntry(model.name, str(v.version), aliases, v.description or "")
-                    )
-        return sorted(entries, key=lambda e: e.name)
+        """Every registered version, by name, the newest first.
 
-    def _models(self) -> Iterator[MlflowModel]:
-        token: str | None = None
-        while True:
-            page = self._client.search_registered_models(page_token=token)
-            yield from page
-            token = page.token
-            if not token:
-                return
+        Raises:
+            RegistryUnavailable: the registry does not answer.
+        """
+        return self._versions.list()
 
-    def _store(
-        self, files: Mapping[str, bytes], card: ModelCard, record: RunRecord
-    ) -> tuple[str, str]:
-        """Keep a run with all its files; gives its id and the address of the model's."""
-        run = self._client.create_run(self._experiment(), run_name=card.name)
-        run_id = run.info.run_id
-        Place.of(run.info.artifact_uri, **self._s3).write(
-            {f"{_FOLDER}/{name}": content for name, content in files.items()} | dict(record.files)
-        )
-        for name, value in {
-            "seed": card.seed,
-            "features": card.fingerprint,
-            "table_sha256": card.table_sha256,
-            **record.parameters,
-        }.items():
-            self._client.log_param(run_id, name, value)
-        for name, figure in {**card.accuracy, **record.metrics}.items():
-            if isfinite(figure):
-                self._client.log_metric(run_id, name, figure)
-        self._client.set_terminated(run_id)
-        return run_id, f"{run.info.artifact_uri}/{_FOLDER}"
-
-    def _open(self, entry: ModelVersion, reference: str) -> Stored:
-        """The files of a version, none of them read but the checksums."""
-        with translated(f"find the files of {reference!r}"):
-            address = self._client.get_model_version_download_uri(entry.name, entry.version)
-        place = Place.of(address, **self._s3)
-        registered = entry.tags.get("checksums_sha256", "")
-        return Stored.open(reference, place.names(), place.read, registered)
-
-    def _experiment(self) -> str:
-        """The id of the experiment, made where it is missing; another process may make it at the same time."""
-        found = self._client.get_experiment_by_name(EXPERIMENT)
-        if found is not None:
-            return str(found.experiment_id)
-        try:
-            return str(
-                self._client.create_experiment(EXPERIMENT, artifact_location=self._artifacts)
-            )
-        except MlflowException as error:
-            if error.error_code != _THERE_ALREADY:
-                raise
-            return self._experiment()
-
-    def _find(self, reference: str, as_of: str = "") -> ModelVersion:
-        name, _, at = reference.partition("@")
-        try:
-            if is_version(at):
-                entry = self._client.get_model_version(name, at)
-            else:
-                entry = self._client.get_model_version_by_alias(name, at or PRODUCTION)
-        except MlflowException as error:
-            if error.error_code not in _NOT_FOUND:
-                raise unavailable(f"find {reference!r}", error) from error
-            known = ", ".join(e.reference for e in self.list()) or "none yet"
-            raise UnknownModel(
-                f"There is no model {reference!r}; registered are: {known}."
-            ) from error
-        dates = entry.tags.get("as_of", "").split()
-        if as_of and as_of not in dates:
-            raise UnknownAsOf(
-                f"The model {entry.name}@{entry.version} was not trained for the date {as_of}; "
-                f"it knows {', '.join([*dates, 'the whole season'])}."
-            )
-        return entry
+    def _point(self, name: str, alias: str, version: str, action: str) -> None:
+        """Move an alias, and remember that it was moved; a move that somebody else made is remembered first."""
+        model = self._client.get_registered_model(name)
+        current = model.aliases.get(alias)
+        if str(current) == version:
+            return
+        moves = read_moves(model.tags.get(TAG, ""))
+        if current is not None and past(moves, alias, None)[-1:] != [str(current)]:
+            moves.append(move(alias, str(current), ELSEWHERE))
+        moves.append(move(alias, version, action))
+        self._client.set_registered_model_alias(name, alias, version)
+        self._client.set_registered_model_tag(name, TAG, write_moves(moves))
 
 
 def _check(card: ModelCard, learned: Mapping[str, Learned]) -> None:
