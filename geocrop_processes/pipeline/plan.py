@@ -124,13 +124,9 @@ def plan(  # noqa: PLR0913 - everything that is decided from
             f"The model {model.reference} was trained on features {model.card.fingerprint}, "
             f"this service computes {FINGERPRINT}."
         )
-    found = find(request.aoi, request.season)
-    if not found.scenes:
-        raise NoScenes(
-            f"None of the {len(found.left_out)} items found is a usable scene.{_reasons(found.left_out)}"
-        )
+    found = search(request, find)
     leave(abandoned)
-    native = _native_scene(found.scenes, request.aoi)
+    native = native_scene(found.scenes, request.aoi)
     grid = Grid.of_aoi(request.aoi, native.epsg)
     check = choose(
         request.mask,
@@ -141,6 +137,45 @@ def plan(  # noqa: PLR0913 - everything that is decided from
         simulated=any(s.simulated for s in found.scenes),
     )
     leave(abandoned)
+    scenes, left_out = usable(request, found, native, access)
+    leave(abandoned)
+    return Plan(
+        job_id=job_id,
+        created=created,
+        request=request,
+        model=model.reference,
+        grid=grid,
+        anchor=anchor_of(native),
+        scenes=scenes,
+        left_out=left_out,
+        digest=_digest(request, scenes, model, check),
+        check=check,
+    )
+
+
+def search(request: Request, find: Find) -> Found:
+    """What a catalogue holds of a place and season.
+
+    Raises:
+        NoScenes: no scene was found.
+        CatalogUnavailable, InvalidSeason: as `find` says.
+    """
+    found = find(request.aoi, request.season)
+    if not found.scenes:
+        raise NoScenes(
+            f"None of the {len(found.left_out)} items found is a usable scene.{_reasons(found.left_out)}"
+        )
+    return found
+
+
+def usable(
+    request: Request, found: Found, native: Scene, access: Access
+) -> tuple[tuple[Scene, ...], tuple[LeftOut, ...]]:
+    """The scenes to read, and those that are left out: beyond the season, or of a wrong offset.
+
+    Raises:
+        TooFewScenes: fewer usable acquisitions than the request's minimum.
+    """
     in_season = [s for s in found.scenes if _in_season(s, request)]
     scenes, contradicted = screen(in_season, access)
     beyond = (LeftOut(s.key, _BEYOND) for s in found.scenes if s not in in_season)
@@ -148,20 +183,13 @@ def plan(  # noqa: PLR0913 - everything that is decided from
     check_enough(
         len(acquisitions(scenes, native.epsg, request.aoi.lon)), request.min_acquisitions, left_out
     )
-    leave(abandoned)
+    return scenes, left_out
+
+
+def anchor_of(native: Scene) -> tuple[int, int]:
+    """The corner (x, y) of a scene's own tile, metres."""
     corner = native.files["B02"]
-    return Plan(
-        job_id=job_id,
-        created=created,
-        request=request,
-        model=model.reference,
-        grid=grid,
-        anchor=(round(corner.left), round(corner.top)),
-        scenes=scenes,
-        left_out=left_out,
-        digest=_digest(request, scenes, model, check),
-        check=check,
-    )
+    return round(corner.left), round(corner.top)
 
 
 _BEYOND = "By the sun, the day of its acquisition lies outside the season."
@@ -189,7 +217,7 @@ def _reasons(left_out: Iterable[LeftOut]) -> str:
     return "".join(f" {scene.key}: {scene.reason}" for scene in list(left_out)[:3])
 
 
-def _native_scene(scenes: Iterable[Scene], aoi: Aoi) -> Scene:
+def native_scene(scenes: Iterable[Scene], aoi: Aoi) -> Scene:
     """A scene of the tile that covers most of the circle; of the first by name where tiles tie."""
     tiles = {scene.tile: scene for scene in scenes}
     return min(tiles.values(), key=lambda s: (-_coverage(s, aoi), s.tile))
