@@ -182,7 +182,7 @@ class Race:
         found: dict[str, Callable[[], object]] = {}
         for name in names:
             members = {n: m for n, m in self.ensemble.members.items() if name in {n, "ensemble"}}
-            votes = Votes.of(members, CLASSES, self.ensemble.predict_proba, kernel)
+            votes = Votes.of(members, CLASSES, self.ensemble.poll, kernel=kernel)
             if votes.reason:
                 raise RuntimeError(votes.reason)
             # what is compiled is compiled before it is measured

@@ -117,15 +117,17 @@ static inline uint8_t as_byte(double value) {
 typedef struct {
     const char *name;
     void (*score)(const group_t *, const float *, int64_t, void *, int64_t, block_t *);
-    void (*vote)(double *, double *, int64_t, int64_t);
+    void (*vote)(double *, double *, int64_t, int64_t, double, double, double);
+    void (*part)(const double *, const double *, int64_t, int64_t, double, double *);
+    void (*temper)(double *, int64_t, int64_t, double, double);
     void (*decide)(const double *, int64_t, int64_t, double, uint8_t *, uint8_t *);
 } level_t;
 
 static const level_t LEVELS[] = {
-    {"c", score_plain, vote_plain, decide_plain},
+    {"c", score_plain, vote_plain, part_plain, temper_plain, decide_plain},
 #ifdef WITH_X86
-    {"c-avx2", score_avx2, vote_avx2, decide_avx2},
-    {"c-avx512", score_avx512, vote_avx512, decide_avx512},
+    {"c-avx2", score_avx2, vote_avx2, part_avx2, temper_avx2, decide_avx2},
+    {"c-avx512", score_avx512, vote_avx512, part_avx512, temper_avx512, decide_avx512},
 #endif
 };
 
@@ -223,13 +225,16 @@ static PyObject *score(PyObject *self, PyObject *args) {
     return ready ? Py_NewRef(Py_None) : NULL;
 }
 
-/* vote(level, margins, total, classes): total += softmax(margins), both float64 (classes, n). */
+/* vote(level, margins, total, classes, lowest, slope, weight): margins = softmax(slope * margins) and
+ * total += weight * margins, both float64 (classes, n). */
 static PyObject *vote(PyObject *self, PyObject *args) {
     (void)self;
     int number;
     Py_buffer margins, total;
     long long classes;
-    if (!PyArg_ParseTuple(args, "iw*w*L", &number, &margins, &total, &classes)) return NULL;
+    double lowest, slope, weight;
+    if (!PyArg_ParseTuple(args, "iw*w*Lddd", &number, &margins, &total, &classes, &lowest, &slope, &weight))
+        return NULL;
     const int64_t n = classes > 0 ? margins.len / 8 / classes : 0;
     const level_t *level = level_of(number);
     if (level && (!fits(&margins, classes * n, 8) || total.len != margins.len)) {
@@ -238,10 +243,60 @@ static PyObject *vote(PyObject *self, PyObject *args) {
     }
     if (level) {
         Py_BEGIN_ALLOW_THREADS
-        level->vote(margins.buf, total.buf, classes, n);
+        level->vote(margins.buf, total.buf, classes, n, lowest, slope, weight);
         Py_END_ALLOW_THREADS
     }
     PyBuffer_Release(&margins);
+    PyBuffer_Release(&total);
+    return level ? Py_NewRef(Py_None) : NULL;
+}
+
+/* part(level, probabilities, total, classes, weight, gap): adds to gap (n,) how far two float64 (classes, n) are apart. */
+static PyObject *part(PyObject *self, PyObject *args) {
+    (void)self;
+    int number;
+    Py_buffer probabilities, total, gap;
+    long long classes;
+    double weight;
+    if (!PyArg_ParseTuple(args, "iy*y*Ldw*", &number, &probabilities, &total, &classes, &weight, &gap))
+        return NULL;
+    const int64_t n = gap.len / 8;
+    const level_t *level = level_of(number);
+    if (level && (classes < 1 || gap.len % 8 || !fits(&probabilities, classes * n, 8) ||
+                  total.len != probabilities.len)) {
+        PyErr_SetString(PyExc_ValueError, "The buffers do not fit together.");
+        level = NULL;
+    }
+    if (level) {
+        Py_BEGIN_ALLOW_THREADS
+        level->part(probabilities.buf, total.buf, classes, n, weight, gap.buf);
+        Py_END_ALLOW_THREADS
+    }
+    PyBuffer_Release(&probabilities);
+    PyBuffer_Release(&total);
+    PyBuffer_Release(&gap);
+    return level ? Py_NewRef(Py_None) : NULL;
+}
+
+/* temper(level, total, classes, least, slope): total = softmax(slope * log(total)), float64 (classes, n). */
+static PyObject *temper(PyObject *self, PyObject *args) {
+    (void)self;
+    int number;
+    Py_buffer total;
+    long long classes;
+    double least, slope;
+    if (!PyArg_ParseTuple(args, "iw*Ldd", &number, &total, &classes, &least, &slope)) return NULL;
+    const int64_t n = classes > 0 ? total.len / 8 / classes : 0;
+    const level_t *level = level_of(number);
+    if (level && !fits(&total, classes * n, 8)) {
+        PyErr_SetString(PyExc_ValueError, "The buffers do not fit together.");
+        level = NULL;
+    }
+    if (level) {
+        Py_BEGIN_ALLOW_THREADS
+        level->temper(total.buf, classes, n, least, slope);
+        Py_END_ALLOW_THREADS
+    }
     PyBuffer_Release(&total);
     return level ? Py_NewRef(Py_None) : NULL;
 }
@@ -275,7 +330,9 @@ static PyObject *decide(PyObject *self, PyObject *args) {
 static PyMethodDef methods[] = {
     {"levels", levels, METH_NOARGS, "The names of the levels that this machine has; the last is the fastest."},
     {"score", score, METH_VARARGS, "Add the leaves of a group of trees to margins."},
-    {"vote", vote, METH_VARARGS, "Add the softmax of margins to a total."},
+    {"vote", vote, METH_VARARGS, "Turn margins into their softmax and add it to a total."},
+    {"part", part, METH_VARARGS, "Add how far probabilities are from a total."},
+    {"temper", temper, METH_VARARGS, "Change probabilities by a temperature."},
     {"decide", decide, METH_VARARGS, "Class, top probability, margin and entropy of mean probabilities."},
     {NULL, NULL, 0, NULL},
 };

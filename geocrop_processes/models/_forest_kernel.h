@@ -268,8 +268,10 @@ static inline double AT(logarithm)(double x) {
     return k * 0x1.62e42fefa39efp-1 + (2.0 * s + 2.0 * s * z * q);
 }
 
-/* total += softmax(margins), class by class; the margins are used up. */
-static void AT(vote)(double *restrict margins, double *restrict total, int64_t classes, int64_t n) {
+/* margins = softmax(slope * margins), total += weight * margins, class by class; margins that are more than `lowest`
+ * below the highest are held there. */
+static void AT(vote)(double *restrict margins, double *restrict total, int64_t classes, int64_t n,
+                     double lowest, double slope, double weight) {
     double highest[ROWS], sum[ROWS];
     for (int64_t start = 0; start < n; start += ROWS) {
         const int64_t rows = n - start < ROWS ? n - start : ROWS;
@@ -281,12 +283,58 @@ static void AT(vote)(double *restrict margins, double *restrict total, int64_t c
         for (int64_t p = 0; p < rows; p++) sum[p] = 0.0;
         for (int64_t c = 0; c < classes; c++)
             for (int64_t p = 0; p < rows; p++) {
-                const double e = AT(exponential)(m[c * n + p] - highest[p]);
+                const double below = m[c * n + p] - highest[p];
+                const double e = AT(exponential)((below < lowest ? lowest : below) * slope);
                 m[c * n + p] = e;
                 sum[p] += e;
             }
         for (int64_t c = 0; c < classes; c++)
-            for (int64_t p = 0; p < rows; p++) total[c * n + start + p] += m[c * n + p] / sum[p];
+            for (int64_t p = 0; p < rows; p++) {
+                const double share = m[c * n + p] / sum[p];
+                m[c * n + p] = share;
+                total[c * n + start + p] += weight * share;
+            }
+    }
+}
+
+/* gap += weight * the sum over classes of |probabilities - total|. */
+static void AT(part)(const double *restrict probabilities, const double *restrict total,
+                     int64_t classes, int64_t n, double weight, double *restrict gap) {
+    double apart[ROWS];
+    for (int64_t start = 0; start < n; start += ROWS) {
+        const int64_t rows = n - start < ROWS ? n - start : ROWS;
+        for (int64_t p = 0; p < rows; p++) apart[p] = 0.0;
+        for (int64_t c = 0; c < classes; c++)
+            for (int64_t p = 0; p < rows; p++)
+                apart[p] += fabs(probabilities[c * n + start + p] - total[c * n + start + p]);
+        for (int64_t p = 0; p < rows; p++) gap[start + p] += weight * apart[p];
+    }
+}
+
+/* total = softmax(slope * log(total)); what is less than `least` of the highest is held there. */
+static void AT(temper)(double *restrict total, int64_t classes, int64_t n, double least,
+                       double slope) {
+    double highest[ROWS], top[ROWS], sum[ROWS];
+    for (int64_t start = 0; start < n; start += ROWS) {
+        const int64_t rows = n - start < ROWS ? n - start : ROWS;
+        double *restrict m = total + start;
+        for (int64_t p = 0; p < rows; p++) highest[p] = m[p];
+        for (int64_t c = 1; c < classes; c++)
+            for (int64_t p = 0; p < rows; p++)
+                highest[p] = m[c * n + p] > highest[p] ? m[c * n + p] : highest[p];
+        for (int64_t p = 0; p < rows; p++) top[p] = AT(logarithm)(highest[p]);
+        for (int64_t p = 0; p < rows; p++) sum[p] = 0.0;
+        for (int64_t c = 0; c < classes; c++)
+            for (int64_t p = 0; p < rows; p++) {
+                const double held_at = least * highest[p];
+                const double held = m[c * n + p] < held_at ? held_at : m[c * n + p];
+                const double below = AT(logarithm)(held) - top[p];
+                const double e = AT(exponential)((below > 0.0 ? 0.0 : below) * slope);
+                m[c * n + p] = e;
+                sum[p] += e;
+            }
+        for (int64_t c = 0; c < classes; c++)
+            for (int64_t p = 0; p < rows; p++) m[c * n + p] /= sum[p];
     }
 }
 

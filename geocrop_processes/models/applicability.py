@@ -55,7 +55,7 @@ class Applicability:
         being looked for in other folds than its own. Time grows with the square of n.
 
         Args:
-            features: float32 (features, n) of the training samples, finite.
+            features: float32 (features, n) of the training samples; finite where their importance is above 0.
             importance: (features,) from 0 up, in any unit.
             folds: (n,) the fold of each sample in the cross-validation.
 
@@ -64,7 +64,8 @@ class Applicability:
                 are the same, or a feature counts that has one value only.
         """
         _check(features, importance, folds)
-        table = features.astype(np.float64)
+        # what an as-of date cuts off has no value in any sample, and no importance
+        table = np.where((importance > 0)[:, None], features, 0).astype(np.float64)
         # sums of a constant column may round: its spread is 0 all the same
         varies = table.min(axis=1) < table.max(axis=1)
         constant = np.flatnonzero((importance > 0) & ~varies)
@@ -227,9 +228,9 @@ def _check(
         raise InvalidSample(
             f"Features {features.shape}, importances {importance.shape} and folds {folds.shape} do not fit together."
         )
-    if not np.isfinite(features).all():
-        raise InvalidSample("Features of training samples are finite.")
     if not (np.isfinite(importance).all() and (importance >= 0).all() and importance.any()):
         raise InvalidSample("Importances of features are numbers from 0 up, not all 0.")
+    if not np.isfinite(features[importance > 0]).all():
+        raise InvalidSample("Features of training samples that have an importance are finite.")
     if len(np.unique(folds)) < 2:
         raise InvalidSample("A threshold needs training samples in two folds or more.")

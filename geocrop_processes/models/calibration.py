@@ -17,7 +17,7 @@ from geocrop_processes.errors import InvalidSample, UnusableModel
 from geocrop_processes.models.reliability import Labels, Probabilities, check, log_loss
 
 LEAST = 1e-12
-"""The least probability whose logarithm is taken."""
+"""The least probability whose logarithm is taken, as a share of the highest one of its row."""
 TEMPERATURES = (0.05, 20.0)
 """Between these a temperature is looked for."""
 
@@ -47,7 +47,7 @@ class Temperature:
         """See `Calibrator.apply`."""
         if self.temperature == 1:
             return probabilities
-        margins = np.log(np.maximum(probabilities, LEAST)) / self.temperature
+        margins = _margins(probabilities) / self.temperature
         return np.asarray(np.exp(log_softmax(margins, axis=1)))
 
     def to_json(self) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def fit_temperature(probabilities: Probabilities, labels: Labels) -> Temperature
         InvalidSample: as `reliability.check`.
     """
     check(probabilities, labels)
-    margins = np.log(np.maximum(probabilities, LEAST))
+    margins = _margins(probabilities)
     rows = np.arange(len(labels))
 
     def loss(log_temperature: float) -> float:
@@ -112,6 +112,12 @@ def fit_temperature(probabilities: Probabilities, labels: Labels) -> Temperature
         loss, bounds=tuple(np.log(TEMPERATURES)), method="bounded", options={"xatol": 1e-6}
     )
     return Temperature(float(np.exp(found.x)))
+
+
+def _margins(probabilities: Probabilities) -> Probabilities:
+    """What a softmax makes these probabilities of; those of `LEAST` of the highest and less are held alike."""
+    highest = probabilities.max(axis=1, keepdims=True)
+    return np.asarray(np.log(np.maximum(probabilities, LEAST * highest)))
 
 
 def fit_isotonic(probabilities: Probabilities, labels: Labels) -> Isotonic:
@@ -158,13 +164,19 @@ class Choice:
     """The best method's probabilities of each sample, likewise (n, classes): what to judge it by."""
 
 
-def choose(probabilities: Probabilities, labels: Labels, folds: npt.NDArray[np.integer]) -> Choice:
-    """Try every method by cross-validation and fit the one of the least log loss to all samples.
+def choose(
+    probabilities: Probabilities,
+    labels: Labels,
+    folds: npt.NDArray[np.integer],
+    methods: Sequence[str] = tuple(METHODS),
+) -> Choice:
+    """Try methods by cross-validation and fit the one of the least log loss to all samples.
 
     Args:
         probabilities: (n, classes) of one member, out of fold.
         labels: (n,).
         folds: (n,) the fold of each sample, best the same as of the probabilities.
+        methods: names in `METHODS`.
 
     Raises:
         InvalidSample: as `reliability.check`, or there is only one fold.
@@ -172,7 +184,7 @@ def choose(probabilities: Probabilities, labels: Labels, folds: npt.NDArray[np.i
     check(probabilities, labels)
     if folds.shape != labels.shape or len(np.unique(folds)) < 2:
         raise InvalidSample("Calibration is judged on samples of two folds or more.")
-    found = {name: held_out(fit, probabilities, labels, folds) for name, fit in METHODS.items()}
+    found = {name: held_out(METHODS[name], probabilities, labels, folds) for name in methods}
     losses = {name: log_loss(p, labels) for name, p in found.items()}
     best = min(losses, key=lambda name: losses[name])
     return Choice(best, METHODS[best](probabilities, labels), losses, found[best])

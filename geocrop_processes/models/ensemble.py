@@ -1,13 +1,15 @@
-"""Soft vote: the mean of the members' probabilities."""
+"""Soft vote: the members' probabilities, calibrated and weighed, as one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from geocrop_processes.errors import UnusableModel
+from geocrop_processes.models.calibration import Temperature
+from geocrop_processes.models.counting import Counting
 from geocrop_processes.models.forest.votes import Votes
 from geocrop_processes.models.members import (
     MEMBERS,
@@ -24,13 +26,20 @@ class Ensemble:
     """Members that were trained on the same classes.
 
     Raises:
-        UnusableModel: there is no member, or the codes are fewer than two or not ascending.
+        UnusableModel: there is no member, the codes are fewer than two or not ascending, or there is a calibration or
+            a weight of a member that there is not.
     """
 
     codes: tuple[int, ...]
     """Class codes, ascending: one per column of the probabilities."""
     members: Mapping[str, Member]
     """The members by name; they vote in the order of `MEMBERS`."""
+    calibration: Mapping[str, Temperature] = field(default_factory=dict)
+    """By member, what corrects its probabilities; a member that is not named is believed as it is."""
+    weights: Mapping[str, float] = field(default_factory=dict)
+    """By member, how much its vote counts; empty is all alike."""
+    temperature: float = 1.0
+    """What the vote is corrected with at last; 1 changes nothing."""
 
     def __post_init__(self) -> None:
         if not self.members or not set(self.members) <= set(MEMBERS):
@@ -38,6 +47,12 @@ class Ensemble:
                 f"An ensemble has members of {sorted(MEMBERS)}, not {sorted(self.members)}."
             )
         _check_codes(self.codes)
+        named = {*self.calibration, *self.weights}
+        if not named <= set(self.members):
+            raise UnusableModel(
+                f"The ensemble counts votes of {sorted(named)}, its members are {sorted(self.members)}."
+            )
+        _ = self.counting
 
     @classmethod
     def train(
@@ -70,30 +85,42 @@ class Ensemble:
         return cls(tuple(int(c) for c in classes), members)
 
     @cached_property
+    def counting(self) -> Counting:
+        """How the members' votes are counted."""
+        return Counting(self.calibration, self.weights, self.temperature)
+
+    @cached_property
     def votes(self) -> Votes:
         """The fast way to what `predict_proba` says, for columns of features; made when first asked for."""
-        return Votes.of(self.members, len(self.codes), self.predict_proba)
+        return Votes.of(self.members, len(self.codes), self.poll, self.counting)
 
-    def predict_proba(self, features: Features) -> Probabilities:
-        """The mean of the members' probabilities, float64 (n, classes), summed in the order of `MEMBERS`.
+    def poll(self, features: Features) -> tuple[Probabilities, npt.NDArray[np.float64]]:
+        """The vote, float64 (n, classes), and the members' disagreement, float64 (n,), as `Counting.count` says.
 
         This is what the libraries say themselves: the measure of `votes`, which maps are made with.
 
         Raises:
             UnusableModel: a member answers with another number of classes than the ensemble has.
         """
-        total = np.zeros((len(features), len(self.codes)))
         if not len(features):
-            return total
+            return np.zeros((0, len(self.codes))), np.zeros(0)
+        said = {}
         for name in MEMBERS:
             if name in self.members:
-                votes = self.members[name].predict_proba(features)
-                if votes.shape != total.shape:
+                said[name] = self.members[name].predict_proba(features)
+                if said[name].shape != (len(features), len(self.codes)):
                     raise UnusableModel(
-                        f"The {name} member knows {votes.shape[-1]} classes, the ensemble {len(self.codes)}."
+                        f"The {name} member knows {said[name].shape[-1]} classes, the ensemble {len(self.codes)}."
                     )
-                total += votes
-        return total / len(self.members)
+        return self.counting.count(said)
+
+    def predict_proba(self, features: Features) -> Probabilities:
+        """The vote alone, float64 (n, classes): see `poll`.
+
+        Raises:
+            UnusableModel: as `poll`.
+        """
+        return self.poll(features)[0]
 
     def check(self, features: int) -> None:
         """Let every member answer a few rows, so that one of other classes or features says so now.

@@ -9,7 +9,7 @@ import xgboost
 
 from geocrop_processes.errors import UnusableModel
 from geocrop_processes.models.ensemble import Ensemble
-from geocrop_processes.models.members import MEMBERS, Features, Member, Probabilities
+from geocrop_processes.models.members import MEMBERS, Course, Features, Member, Probabilities
 
 
 class Table(Protocol):
@@ -37,11 +37,18 @@ class Fixed(Member):
         seed: int,
         threads: int,
         rounds: int = 1,
+        course: Course | None = None,
     ) -> "Fixed":
         raise NotImplementedError
 
     def predict_proba(self, features: Features) -> Probabilities:
         return np.tile(np.array(self._row), (len(features), 1))
+
+    def shortened(self, rounds: int) -> "Fixed":
+        raise NotImplementedError
+
+    def importances(self, features: int) -> npt.NDArray[np.float64]:
+        raise NotImplementedError
 
     def to_bytes(self) -> bytes:
         raise NotImplementedError

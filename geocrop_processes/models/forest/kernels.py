@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from geocrop_processes.models.calibration import LEAST
 from geocrop_processes.models.forest.groups import Group
 from geocrop_processes.models.forest.trees import Leaves
 
@@ -13,6 +14,11 @@ try:
     from geocrop_processes.models import _forest  # type: ignore[attr-defined, unused-ignore]
 except ImportError:  # it was installed without a compiler
     _forest = None
+if not hasattr(_forest, "temper"):  # it was compiled from earlier sources than these
+    _forest = None
+
+_LOWEST = -708.0
+"""Below this e**x is as good as 0, and not an ordinary number."""
 
 Floats = npt.NDArray[np.float64]
 Bytes = npt.NDArray[np.uint8]
@@ -39,8 +45,25 @@ class Kernel(Protocol):
         """
         ...
 
-    def vote(self, margins: Floats, total: Floats) -> None:
-        """Add the softmax of margins to a total, both float64 (classes, rows); the margins are used up."""
+    def vote(
+        self, margins: Floats, total: Floats, temperature: float = 1.0, weight: float = 1.0
+    ) -> None:
+        """Turn margins into their softmax and add it to a total, both float64 (classes, rows).
+
+        Args:
+            margins: changed.
+            total: changed.
+            temperature: what margins are divided by, as `Temperature.apply` does.
+            weight: what the softmax is multiplied by as it is added.
+        """
+        ...
+
+    def part(self, probabilities: Floats, total: Floats, weight: float, gap: Floats) -> None:
+        """Add weight * sum_c |p_c - t_c| to a gap (rows,) of probabilities and a total, both (classes, rows)."""
+        ...
+
+    def temper(self, total: Floats, temperature: float) -> None:
+        """Change probabilities (classes, rows) as `Temperature.apply` does."""
         ...
 
     def decide(self, mean: Floats, best: Bytes, sure: Bytes) -> None:
@@ -68,9 +91,19 @@ class Compiled:
             *(features, group.features, start, margins),
         )
 
-    def vote(self, margins: Floats, total: Floats) -> None:
+    def vote(
+        self, margins: Floats, total: Floats, temperature: float = 1.0, weight: float = 1.0
+    ) -> None:
         """See `Kernel.vote`."""
-        _forest.vote(self._level, margins, total, len(margins))
+        _forest.vote(self._level, margins, total, len(margins), *_slope(temperature), weight)
+
+    def part(self, probabilities: Floats, total: Floats, weight: float, gap: Floats) -> None:
+        """See `Kernel.part`."""
+        _forest.part(self._level, probabilities, total, len(total), weight, gap)
+
+    def temper(self, total: Floats, temperature: float) -> None:
+        """See `Kernel.temper`."""
+        _forest.temper(self._level, total, len(total), LEAST, 1 / temperature)
 
     def decide(self, mean: Floats, best: Bytes, sure: Bytes) -> None:
         """See `Kernel.decide`."""
@@ -96,17 +129,36 @@ class Twin:
             margins,
         )
 
-    def vote(self, margins: Floats, total: Floats) -> None:
+    def vote(
+        self, margins: Floats, total: Floats, temperature: float = 1.0, weight: float = 1.0
+    ) -> None:
         """See `Kernel.vote`."""
-        _twin().vote(margins, total)
+        _twin_votes().vote(margins, total, *_slope(temperature), weight)
+
+    def part(self, probabilities: Floats, total: Floats, weight: float, gap: Floats) -> None:
+        """See `Kernel.part`."""
+        _twin_votes().part(probabilities, total, weight, gap)
+
+    def temper(self, total: Floats, temperature: float) -> None:
+        """See `Kernel.temper`."""
+        _twin_votes().temper(total, LEAST, 1 / temperature)
 
     def decide(self, mean: Floats, best: Bytes, sure: Bytes) -> None:
         """See `Kernel.decide`."""
-        _twin().decide(mean, float(np.log(len(mean))), best, sure)
+        _twin_votes().decide(mean, float(np.log(len(mean))), best, sure)
+
+
+def _slope(temperature: float) -> tuple[float, float]:
+    """The least margin below the highest one, and what it is multiplied by; as ever where nothing is changed."""
+    return (_LOWEST if temperature == 1 else float(np.log(LEAST))), 1 / temperature
 
 
 def _twin() -> Any:
     return import_module("geocrop_processes.models.forest.twin")
+
+
+def _twin_votes() -> Any:
+    return import_module("geocrop_processes.models.forest.twin_votes")
 
 
 def check(group: Group, features: npt.NDArray[np.float32], start: int, margins: Leaves) -> None:

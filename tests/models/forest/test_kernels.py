@@ -250,7 +250,7 @@ def test_the_kernel_in_c_checks_the_lengths_of_buffers_itself() -> None:
     from geocrop_processes.models import _forest  # type: ignore[attr-defined, unused-ignore] # noqa: PLC0415 - it may be absent
 
     with pytest.raises(ValueError, match="buffers do not fit"):
-        _forest.vote(0, np.zeros((2, 3)), np.zeros((2, 2)), 2)
+        _forest.vote(0, np.zeros((2, 3)), np.zeros((2, 2)), 2, -708, 1, 1)
     with pytest.raises(ValueError, match="buffers do not fit"):
         _forest.decide(0, np.zeros((2, 3)), 2, 1.0, np.zeros(4, np.uint8), np.zeros(9, np.uint8))
     group, features, margins = group_and_arrays()

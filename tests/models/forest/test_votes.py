@@ -280,7 +280,7 @@ def trio(name: str) -> Ensemble:
 
 def votes(name: str, kernel: Kernel | None = None) -> Votes:
     ensemble = trio(name)
-    return Votes.of(ensemble.members, len(ensemble.codes), ensemble.predict_proba, kernel)
+    return Votes.of(ensemble.members, len(ensemble.codes), ensemble.poll, ensemble.counting, kernel)
 
 
 @pytest.mark.parametrize("name", TRIOS)
