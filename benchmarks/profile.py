@@ -83,9 +83,9 @@ def _round(plan: Plan, model: RegisteredModel) -> dict[str, Cost]:
         watch.time("one pass over memory", cube.cube.values.max)
         seen = watch.time("features", compute_block, cube.cube.values, inside, days)
         watch.time("inference", model.ensemble.votes.decide, seen.values)
-        result = compute_result(plan, block, model.ensemble, storage, access)
+        result = compute_result(plan, block, model, storage, access)
         watch.time("checkpoints", result.to_bytes)
-        map_block(plan, block, model.ensemble, storage, access)
+        map_block(plan, block, model, storage, access)
     watch.time("publishing", finish, plan, model, storage)
     return watch.costs
 

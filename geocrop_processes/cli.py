@@ -84,6 +84,9 @@ def classify(  # noqa: PLR0913 - each is an argument of the command line
             help="'cropland' takes off crops where the season's Dynamic World baseline shows none."
         ),
     ] = "none",
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Write the probability of each class too.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Map the crops of a circle in one season.
@@ -106,6 +109,7 @@ def classify(  # noqa: PLR0913 - each is an argument of the command line
         settings.map.min_acquisitions,
         mask,
         settings.cache.features,
+        probabilities,
     )
     settings.warm_up()
     with bar(quiet=as_json) as progress, _served(settings, address, progress) as url:

@@ -62,6 +62,12 @@ def print_product(product: Product) -> None:
         f"{len(figures['scenes_used'])} scenes used, {len(figures['scenes_left_out'])} left out; "
         f"{figures['unmapped_hectares']:,.1f} ha without a class"
     )
+    if figures["applicability"] and figures["applicability"]["outside_share"] is not None:
+        beyond = figures["applicability"]
+        out.print(
+            f"unlike anything the model was trained on: {beyond['outside_hectares']:,.1f} ha "
+            f"({beyond['outside_share']:.1%})"
+        )
     against = figures["baseline"]
     if against and against["agreement"] is not None:
         out.print(

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from scipy.spatial.distance import cdist
 
 from geocrop_processes.errors import InvalidSample, UnusableModel
+from geocrop_processes.models.confidence import dissimilarity_to_bytes
 
 Floats = npt.NDArray[np.float64]
 Features = npt.NDArray[np.float32]
@@ -122,6 +123,17 @@ class Applicability:
         """
         # both as they are stored, so that a map of the index tells the same
         return np.asarray(self.index(features) <= np.float32(self.threshold))
+
+    def dissimilarity(self, features: Features) -> npt.NDArray[np.uint8]:
+        """The DI by the threshold, uint8 (n,), as a confidence raster has it: above 100 the model does not apply.
+
+        Args:
+            features: as in `index`.
+
+        Raises:
+            UnusableModel: as in `index`.
+        """
+        return dissimilarity_to_bytes(self.index(features), self.threshold)
 
     def to_bytes(self) -> bytes:
         """As an npz archive of arrays, the same bytes for the same values."""

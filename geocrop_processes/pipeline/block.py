@@ -14,15 +14,17 @@ from geocrop_processes.features.series import MIN_DEKADS
 from geocrop_processes.imagery.access import Access
 from geocrop_processes.imagery.scene import LeftOut
 from geocrop_processes.models import confidence
-from geocrop_processes.models.ensemble import Ensemble
 from geocrop_processes.pipeline.abandon import Asked, leave, never
 from geocrop_processes.pipeline.plan import Plan
 from geocrop_processes.pipeline.view import view
+from geocrop_processes.publish.cog import CONFIDENCE_BANDS
 from geocrop_processes.publish.comparison import Comparison
+from geocrop_processes.registry import RegisteredModel
 from geocrop_processes.storage import RESULTS, Storage
 
 _MAX_DAYS = 254
 """The longest gap that a byte can tell; 255 is no data."""
+_LAYERS = len(CONFIDENCE_BANDS)
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class BlockResult:
     classes: npt.NDArray[np.uint8]
     """(height, width), 0 = no data."""
     confidence: npt.NDArray[np.uint8]
-    """(5, height, width): top, margin, entropy, n_valid, max_gap_days; 255 = no data."""
+    """(7, height, width), the bands of `CONFIDENCE_BANDS`; 255 = no data."""
     used: tuple[str, ...]
     """Keys of the scenes that gave clear pixels here."""
     left_out: tuple[LeftOut, ...]
@@ -41,11 +43,14 @@ class BlockResult:
     """What evaluated the forests, and why it was no faster one; empty where nothing was to be decided."""
     compared: Comparison = field(default_factory=Comparison)
     """Against the baseline, where there is one."""
+    probabilities: npt.NDArray[np.uint8] | None = None
+    """(classes of the model, height, width) in steps of 0.005, 255 = no data; None where they were not asked for."""
 
     def to_bytes(self) -> bytes:
         """The result as a checkpoint: npz, which holds arrays only."""
         buffer = BytesIO()
         scenes = np.array([[s.key, s.reason] for s in self.left_out], str).reshape(-1, 2)
+        asked = {} if self.probabilities is None else {"probabilities": self.probabilities}
         np.savez_compressed(
             buffer,
             classes=self.classes,
@@ -55,6 +60,7 @@ class BlockResult:
             engine=np.array(self.engine, str),
             compared=np.array(astuple(self.compared), np.int64),
             allow_pickle=False,
+            **asked,
         )
         return buffer.getvalue()
 
@@ -65,14 +71,22 @@ class BlockResult:
             scenes = tuple(LeftOut(str(key), str(reason)) for key, reason in arrays["left_out"])
             used = tuple(str(key) for key in arrays["used"])
             compared = Comparison(*(int(n) for n in arrays["compared"]))
-            engine = str(arrays["engine"])
-            return cls(arrays["classes"], arrays["confidence"], used, scenes, engine, compared)
+            asked = arrays.get("probabilities")
+            return cls(
+                arrays["classes"],
+                arrays["confidence"],
+                used,
+                scenes,
+                str(arrays["engine"]),
+                compared,
+                asked,
+            )
 
 
 def map_block(  # noqa: PLR0913 - what is mapped, from what, and which attempt it is
     planned: Plan,
     block: Block,
-    ensemble: Ensemble,
+    model: RegisteredModel,
     storage: Storage,
     access: Access,
     *,
@@ -84,7 +98,7 @@ def map_block(  # noqa: PLR0913 - what is mapped, from what, and which attempt i
     Args:
         planned: the job's plan.
         block: which part of its grid.
-        ensemble: who decides.
+        model: who decides.
         storage: where the checkpoint goes, and where baselines are.
         access: how scenes are read.
         attempt: names the checkpoint: one that comes late overwrites no other attempt's.
@@ -95,7 +109,7 @@ def map_block(  # noqa: PLR0913 - what is mapped, from what, and which attempt i
         TooFewScenes: so many scenes cannot be read that too few acquisitions are left.
         StorageUnavailable: the checkpoint cannot be stored, or the baseline not be read.
     """
-    result = compute_block(planned, block, ensemble, storage, access, abandoned)
+    result = compute_block(planned, block, model, storage, access, abandoned)
     if planned.check is not None:
         grid = planned.grid.window(block)
         classes, compared = planned.check.apply(result.classes, grid, storage)
@@ -109,7 +123,7 @@ def map_block(  # noqa: PLR0913 - what is mapped, from what, and which attempt i
 def compute_block(
     planned: Plan,
     block: Block,
-    ensemble: Ensemble,
+    model: RegisteredModel,
     storage: Storage,
     access: Access,
     abandoned: Asked = never,
@@ -117,32 +131,73 @@ def compute_block(
     """Look at the block, vote."""
     grid = planned.grid.window(block)
     inside = grid.inside(planned.request.aoi)
-    classes = np.full(grid.shape, NO_DATA, np.uint8)
-    layers = np.full((5, *grid.shape), confidence.NO_DATA, np.uint8)
+    whole = _Vote.of_nothing(
+        grid.shape, len(model.card.legend) if planned.request.probabilities else None
+    )
     if not inside.any():
-        return BlockResult(classes, layers, (), ())
+        return BlockResult(
+            whole.classes, whole.confidence, (), (), probabilities=whole.probabilities
+        )
     leave(abandoned)
     seen = view(planned, block, inside, storage, access)
     leave(abandoned)
-    voted = _vote(seen.features, ensemble)
-    classes[inside] = voted[0]
-    layers[:, inside] = voted[1:]
-    votes = ensemble.votes
+    whole.put(inside, _vote(seen.features, model, probabilities=planned.request.probabilities))
+    votes = model.ensemble.votes
     engine = f"{votes.engine}: {votes.reason}" if votes.reason else votes.engine
-    return BlockResult(classes, layers, seen.used, seen.left_out, engine)
+    return BlockResult(
+        whole.classes,
+        whole.confidence,
+        seen.used,
+        seen.left_out,
+        engine,
+        probabilities=whole.probabilities,
+    )
 
 
-def _vote(features: Features, ensemble: Ensemble) -> npt.NDArray[np.uint8]:
-    """Class, top, margin, entropy, n_valid and max_gap_days, uint8 (6, n), of n pixels."""
+@dataclass(frozen=True)
+class _Vote:
+    """What is said of pixels, of any shape."""
+
+    classes: npt.NDArray[np.uint8]
+    """(...), 0 = no data."""
+    confidence: npt.NDArray[np.uint8]
+    """(7, ...), as in `BlockResult`."""
+    probabilities: npt.NDArray[np.uint8] | None
+    """(classes, ...), as in `BlockResult`."""
+
+    @classmethod
+    def of_nothing(cls, shape: tuple[int, ...], classes: int | None) -> "_Vote":
+        """Nothing yet of pixels of a shape; `classes` is None where probabilities are not asked for."""
+        return cls(
+            np.full(shape, NO_DATA, np.uint8),
+            np.full((_LAYERS, *shape), confidence.NO_DATA, np.uint8),
+            None if classes is None else np.full((classes, *shape), confidence.NO_DATA, np.uint8),
+        )
+
+    def put(self, where: npt.NDArray[np.bool_], vote: "_Vote") -> None:
+        """Write what is said of the pixels of a place."""
+        self.classes[where] = vote.classes
+        self.confidence[:, where] = vote.confidence
+        if self.probabilities is not None and vote.probabilities is not None:
+            self.probabilities[:, where] = vote.probabilities
+
+
+def _vote(features: Features, model: RegisteredModel, *, probabilities: bool) -> _Vote:
+    """What the model says of n pixels."""
     known = features.n_valid >= MIN_DEKADS
-    voted = np.full((6, known.size), confidence.NO_DATA, np.uint8)
-    voted[0] = NO_DATA
-    decided = ensemble.votes.decide(features.values[:, known])
-    voted[0, known] = np.asarray(ensemble.codes, np.uint8)[decided.best]
-    voted[1:4, known] = decided.sure
-    voted[4] = features.n_valid
-    voted[5] = np.minimum(features.max_gap_days, _MAX_DAYS)
-    return voted
+    values = features.values[:, known]
+    votes, codes = model.ensemble.votes, model.ensemble.codes
+    vote = _Vote.of_nothing(known.shape, len(codes) if probabilities else None)
+    decided = votes.decide(values)
+    vote.classes[known] = np.asarray(codes, np.uint8)[decided.best]
+    vote.confidence[:3, known] = decided.sure
+    vote.confidence[3] = features.n_valid
+    vote.confidence[4] = np.minimum(features.max_gap_days, _MAX_DAYS)
+    if model.applicability is not None:
+        vote.confidence[6, known] = model.applicability.dissimilarity(values)
+    if vote.probabilities is not None:
+        vote.probabilities[:, known] = confidence.to_bytes(votes.predict_proba(values))
+    return vote
 
 
 def stored_results(

@@ -73,9 +73,7 @@ def carry_out(
     blocks = planned.blocks
     try:
         with ThreadPoolExecutor(threads) as pool:
-            running = [
-                pool.submit(map_block, planned, b, model.ensemble, storage, access) for b in blocks
-            ]
+            running = [pool.submit(map_block, planned, b, model, storage, access) for b in blocks]
             try:
                 for done, block in enumerate(as_completed(running), 1):
                     block.result()

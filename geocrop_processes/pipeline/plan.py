@@ -47,6 +47,8 @@ class Request:
 
     keep_features: bool = False
     """Whether the features of its blocks are kept, for maps of the same place by other models; changes no byte."""
+    probabilities: bool = False
+    """Whether the product has the probability of each class; it changes no byte of its other rasters."""
 
     def __post_init__(self) -> None:
         if self.mask not in MASKS:
@@ -248,6 +250,8 @@ def _digest(
         "min_acquisitions": request.min_acquisitions,
         "geocrop": geocrop_processes.__version__,
     }
+    if request.probabilities:
+        decisive["probabilities"] = True
     if request.mask != NO_MASK and check is not None:
         decisive["mask"] = [request.mask, check.decisive]
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()

@@ -23,8 +23,9 @@ from geocrop_processes.pipeline.block import BlockResult, stored_results
 from geocrop_processes.pipeline.cropland import Check
 from geocrop_processes.pipeline.plan import Plan
 from geocrop_processes.publish.assets import KINDS, ProductAsset
-from geocrop_processes.publish.cog import write_class_map, write_confidence
+from geocrop_processes.publish.cog import write_class_map, write_confidence, write_probabilities
 from geocrop_processes.publish.comparison import Comparison
+from geocrop_processes.publish.mlm import card_of
 from geocrop_processes.publish.quicklook import write_quicklook
 from geocrop_processes.publish.record import (
     BaselineUse,
@@ -93,7 +94,11 @@ def finish(
         )
     prefix = f"results/{planned.job_id}/"
     with TemporaryDirectory() as folder:
-        assets = _write_files(Path(folder), record, results, abandoned)
+        written = {key: Path(folder) / kind.file_name for key, kind in KINDS.items()}
+        _write_rasters(written, record, results, probabilities=planned.request.probabilities)
+        leave(abandoned)
+        _write_about(written, record)
+        assets = [ProductAsset.of_file(k, path) for k, path in written.items() if path.exists()]
         item = build_item(record, assets).to_dict(include_self_link=False, transform_hrefs=False)
         for asset in assets:
             name = asset.kind.file_name
@@ -111,12 +116,11 @@ def finish(
     )
 
 
-def _write_files(
-    folder: Path, record: MapRecord, results: _Results, abandoned: Asked
-) -> list[ProductAsset]:
-    """Write every file of the product but its item into a folder."""
-    paths = {key: folder / kind.file_name for key, kind in KINDS.items()}
-    legend = record.legend
+def _write_rasters(
+    paths: Mapping[str, Path], record: MapRecord, results: _Results, *, probabilities: bool
+) -> None:
+    """Write the rasters of the product to their places."""
+    threshold = record.applicability_threshold
     tags = {
         "TITLE": f"Crop map {record.season}",
         "MODEL": record.model,
@@ -129,21 +133,33 @@ def _write_files(
         paths["class-map"],
         record.grid,
         ((b, r.classes) for b, r in results()),
-        legend,
+        record.legend,
         tags,
     )
     write_confidence(
         paths["confidence"],
         record.grid,
         ((b, r.confidence) for b, r in results()),
-        tags,
+        tags | ({} if threshold is None else {"APPLICABILITY_THRESHOLD": repr(threshold)}),
     )
-    leave(abandoned)
+    if probabilities:
+        write_probabilities(
+            paths["probabilities"],
+            record.grid,
+            ((b, r.probabilities) for b, r in results() if r.probabilities is not None),
+            # a mask has no probability: what the model says stays
+            record.card.legend,
+            tags,
+        )
+
+
+def _write_about(paths: Mapping[str, Path], record: MapRecord) -> None:
+    """Write all else but the item."""
     paths["summary"].write_text(json.dumps(summarise(record), indent=1))
-    paths["style"].write_text(qml(legend))
-    paths["class-names"].write_text(gdal_pam(legend))
+    paths["style"].write_text(qml(record.legend))
+    paths["class-names"].write_text(gdal_pam(record.legend))
+    paths["model-card"].write_text(json.dumps(card_of(record), indent=1))
     write_quicklook(paths["class-map"], record, paths["quicklook"])
-    return [ProductAsset.of_file(key, path) for key, path in paths.items() if path.exists()]
 
 
 def _mask_tags(record: MapRecord) -> dict[str, str]:
@@ -200,6 +216,7 @@ def _record(planned: Plan, model: RegisteredModel, results: _Results) -> MapReco
         baseline=_use(planned.check, compared),
         complete=not unreadable,
         engines=tuple(sorted(engines)),
+        applicability_threshold=model.applicability.threshold if model.applicability else None,
     )
 
 

@@ -34,9 +34,12 @@ KINDS: Mapping[str, AssetKind] = MappingProxyType(
         "class-names": AssetKind(
             "class-map.tif.aux.xml", "application/xml", "Class names for GDAL", ("metadata",)
         ),
+        "model-card": AssetKind("model-card.json", "application/json", "Model card", ("metadata",)),
     }
 )
 """All files of a product by the key of their asset, in the order in which an item lists them."""
+CARDS = ("model-card",)
+"""Those that describe the model; an item links them."""
 
 
 @dataclass(frozen=True)

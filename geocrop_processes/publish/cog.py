@@ -52,6 +52,18 @@ CONFIDENCE_BANDS = (
     Band("entropy", "entropy of the vote: 0 certain, 1 undecided", "1", confidence.SCALE),
     Band("n_valid", "ten-day periods with a clear view", "1", 1.0),
     Band("max_gap_days", "longest time without a clear view, 254 or more as 254", "day", 1.0),
+    Band(
+        "disagreement",
+        "mean distance of a member's probabilities from the vote",
+        "1",
+        confidence.SCALE,
+    ),
+    Band(
+        "dissimilarity",
+        "dissimilarity index by the model's threshold: above 1 (101 and more) the model does not apply",
+        "1",
+        confidence.DISSIMILARITY_SCALE,
+    ),
 )
 """The bands of a confidence raster; 255 is no data."""
 
@@ -103,7 +115,7 @@ def write_confidence(
     Args:
         path: the file to write; replaced where it exists.
         grid: where the pixels lie.
-        blocks: uint8 (5, height, width) per block; pixels in no block are no data.
+        blocks: uint8 (7, height, width) per block; pixels in no block are no data.
         tags: more metadata of the file.
         threads: how many reduce and compress; the bytes are the same.
 

@@ -62,6 +62,15 @@ def model_properties(record: MapRecord, classes: list[dict[str, Any]]) -> dict[s
     }
 
 
+def card_of(record: MapRecord) -> dict[str, Any]:
+    """The model's card as JSON values, with the version that voted and the checksums of its files."""
+    return {
+        "version": record.model_version,
+        "checksums_sha256": dict(sorted(record.member_checksums.items())),
+        **record.card.to_json(),
+    }
+
+
 def model_assets(record: MapRecord) -> dict[str, pystac.Asset]:
     """One asset per file of the model, by MLflow's address of a registered model; the extension wants them."""
     base = f"models:/{quote(record.card.name)}/{quote(record.model_version)}"

@@ -98,6 +98,8 @@ class MapRecord:
     """Whether every scene could be read; another try may give other pixels where one could not."""
     engines: tuple[str, ...] = ()
     """What evaluated the forests; a library's own predict with the reason why nothing faster did."""
+    applicability_threshold: float | None = None
+    """The model's threshold of the dissimilarity index; None of a model without an area of applicability."""
 
     @property
     def masked(self) -> bool:

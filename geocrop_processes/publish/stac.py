@@ -15,10 +15,11 @@ import pystac
 from geocrop_processes.domain.grid import PIXEL_M
 from geocrop_processes.domain.legend import NO_DATA, CropClass, Legend
 from geocrop_processes.models import confidence
-from geocrop_processes.publish.assets import KINDS, ProductAsset
+from geocrop_processes.publish.assets import CARDS, KINDS, ProductAsset
 from geocrop_processes.publish.cog import CLASS_BAND, CONFIDENCE_BANDS, Band, probability_bands
 from geocrop_processes.publish.mlm import model_assets, model_properties
 from geocrop_processes.publish.record import MapRecord
+from geocrop_processes.publish.summary import applicability
 
 EXTENSIONS = tuple(
     f"https://stac-extensions.github.io/{name}/schema.json"
@@ -32,6 +33,9 @@ EXTENSIONS = tuple(
     )
 )
 """The schemas that an item follows beside the core's."""
+
+DESCRIBED_BY = "describedby"
+"""The relation of an item to the card of its model (RFC 8288's registry of relations)."""
 
 _LINEAGE = (
     "Sentinel-2 L2A surface reflectance of one season, clouds masked by the scene classification, made into "
@@ -77,6 +81,10 @@ def build_item(record: MapRecord, assets: Sequence[ProductAsset]) -> pystac.Item
     place = {key: n for n, key in enumerate(KINDS)}
     for asset in sorted(assets, key=lambda a: place[a.key]):
         item.add_asset(asset.key, _asset(asset, record))
+        if asset.key in CARDS:
+            kind = asset.kind
+            title = f"{kind.title} of {record.model}"
+            item.add_link(pystac.Link(DESCRIBED_BY, _href(asset), kind.media_type, title))
     for key, model in model_assets(record).items():
         item.add_asset(key, model)
     for scene in record.scenes:
@@ -140,6 +148,7 @@ def _provenance(record: MapRecord) -> dict[str, Any]:
         },
         "geocrop:model": {"name": record.card.name, "version": record.model_version},
         "geocrop:engines": list(record.engines),
+        "geocrop:applicability": _applicability(record),
         "geocrop:feature_fingerprint": record.card.fingerprint,
         "geocrop:features": list(record.card.features),
         "geocrop:catalog": record.catalog_url,
@@ -162,6 +171,12 @@ def _provenance(record: MapRecord) -> dict[str, Any]:
     }
 
 
+def _applicability(record: MapRecord) -> dict[str, Any] | None:
+    """The threshold and the share inside of the summary's; the confidence asset marks the pixels."""
+    told = applicability(record)
+    return told and {key: told[key] for key in ("threshold", "inside_share")}
+
+
 def _asset(asset: ProductAsset, record: MapRecord) -> pystac.Asset:
     fields: dict[str, Any] = {"file:checksum": asset.multihash, "file:size": asset.size}
     legend = record.card.legend
@@ -175,12 +190,16 @@ def _asset(asset: ProductAsset, record: MapRecord) -> pystac.Asset:
             fields |= _bands(probability_bands(legend), confidence.NO_DATA)
     kind = asset.kind
     return pystac.Asset(
-        href=f"./{kind.file_name}",
+        href=_href(asset),
         title=kind.title,
         media_type=kind.media_type,
         roles=list(kind.roles),
         extra_fields=fields,
     )
+
+
+def _href(asset: ProductAsset) -> str:
+    return f"./{asset.kind.file_name}"
 
 
 def _bands(bands: Sequence[Band], nodata: int) -> dict[str, Any]:

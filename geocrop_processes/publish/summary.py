@@ -21,6 +21,7 @@ def summarise(record: MapRecord) -> dict[str, Any]:
     """
     tally = record.tally
     by_model = record.card.legend.codes
+    judged = record.applicability_threshold is not None
     return {
         "job_id": record.job_id,
         "simulated": record.notice is not None,
@@ -51,9 +52,15 @@ def summarise(record: MapRecord) -> dict[str, Any]:
                 "mean_probability": _rounded(tally.mean_top(c.code))
                 if c.code in by_model
                 else None,
+                "outside_applicability_hectares": _hectares(tally.outside[c.code])
+                if judged
+                else None,
+                "outside_applicability_share": _rounded(tally.share_outside(c.code)),
             }
             for c in record.legend
         ],
+        "mean_disagreement": _rounded(tally.mean_disagreement()),
+        "applicability": applicability(record),
         "clear_dekads": {
             "mean": _rounded(tally.mean_n_valid()),
             **{f"p{round(100 * q):02d}": tally.quantile_n_valid(q) for q in _QUANTILES},
@@ -62,6 +69,25 @@ def summarise(record: MapRecord) -> dict[str, Any]:
         "baseline": _against(record.baseline) if record.baseline else None,
         "scenes_used": [s.title for s in record.scenes],
         "scenes_left_out": [{"title": s.title, "reason": s.reason} for s in record.left_out],
+    }
+
+
+def applicability(record: MapRecord) -> dict[str, Any] | None:
+    """How much of the mapped pixels lies in the model's area of applicability; None of a model without one.
+
+    Pixels are counted as the confidence raster marks them. The threshold is of the dissimilarity index.
+    """
+    if record.applicability_threshold is None:
+        return None
+    tally = record.tally
+    judged, outside = sum(tally.judged), sum(tally.outside)
+    share = tally.share_outside()
+    return {
+        "threshold": record.applicability_threshold,
+        "inside_hectares": _hectares(judged - outside),
+        "outside_hectares": _hectares(outside),
+        "inside_share": None if share is None else _rounded(1 - share),
+        "outside_share": _rounded(share),
     }
 
 

@@ -1,7 +1,7 @@
 """Counts of a map's pixels, block by block: integers only, so that any order of blocks sums to the same."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +11,8 @@ from geocrop_processes.models import confidence as stored
 
 _BYTES = 256
 """A byte's values."""
-_TOP, _N_VALID = 0, 3
-"""Where the two lie among the bands of a confidence raster."""
+_TOP, _N_VALID, _DISAGREEMENT, _DISSIMILARITY = 0, 3, 5, 6
+"""Where they lie among the bands of a confidence raster."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,12 @@ class Tally:
     """Sum of the stored top probability (steps of 0.005) per class code, 256."""
     n_valid: tuple[int, ...] = (0,) * _BYTES
     """Pixels inside the AOI per number of valid dekads, 256; index 255 counts those without a number."""
+    disagreement: tuple[int, ...] = (0,) * _BYTES
+    """Pixels with a class per stored disagreement of the members (steps of 0.005), 256; index 255 as above."""
+    judged: tuple[int, ...] = (0,) * _BYTES
+    """Pixels with a class and a dissimilarity per class code, 256."""
+    outside: tuple[int, ...] = (0,) * _BYTES
+    """Those of them outside the model's area of applicability per class code, 256."""
 
     @classmethod
     def of_block(
@@ -37,16 +43,24 @@ class Tally:
 
         Args:
             classes: uint8 (height, width), the class map.
-            confidence: uint8 (5, height, width), the confidence raster.
+            confidence: uint8 (7, height, width), the confidence raster.
             inside: bool (height, width), which pixels lie in the AOI; all others are left out.
         """
         code, top, n_valid = classes[inside], confidence[_TOP][inside], confidence[_N_VALID][inside]
         sure = np.where((code == NO_DATA) | (top == stored.NO_DATA), 0, top)
+        mapped = code != NO_DATA
+        unlike = confidence[_DISSIMILARITY][inside]
+        judged = mapped & (unlike != stored.NO_DATA)
+        outside = judged & (unlike > stored.AT_THRESHOLD)
+        disagreement = confidence[_DISAGREEMENT][inside][mapped]
         return cls(
             _whole(np.bincount(code, minlength=_BYTES)),
             # sums of bytes are exact in float64 up to 2**53
             _whole(np.bincount(code, weights=sure, minlength=_BYTES)),
             _whole(np.bincount(n_valid, minlength=_BYTES)),
+            _whole(np.bincount(disagreement, minlength=_BYTES)),
+            _whole(np.bincount(code[judged], minlength=_BYTES)),
+            _whole(np.bincount(code[outside], minlength=_BYTES)),
         )
 
     @classmethod
@@ -55,11 +69,8 @@ class Tally:
         return sum(tallies, cls())
 
     def __add__(self, other: "Tally") -> "Tally":
-        return Tally(
-            tuple(a + b for a, b in zip(self.pixels, other.pixels, strict=True)),
-            tuple(a + b for a, b in zip(self.top, other.top, strict=True)),
-            tuple(a + b for a, b in zip(self.n_valid, other.n_valid, strict=True)),
-        )
+        pairs = zip(astuple(self), astuple(other), strict=True)
+        return Tally(*(tuple(a + b for a, b in zip(*pair, strict=True)) for pair in pairs))
 
     @property
     def inside(self) -> int:
@@ -79,15 +90,34 @@ class Tally:
         """The mean probability of a class where it is mapped, 0..1; None where it is nowhere."""
         return self.top[code] * stored.SCALE / self.pixels[code] if self.pixels[code] else None
 
+    def share_outside(self, code: int | None = None) -> float | None:
+        """The share of judged pixels, of a class or of all, that lie outside the area of applicability, 0..1.
+
+        None where none was judged: the class is nowhere, or the model has no area of applicability.
+        """
+        codes = slice(None) if code is None else slice(code, code + 1)
+        judged = sum(self.judged[codes])
+        return sum(self.outside[codes]) / judged if judged else None
+
+    def mean_disagreement(self) -> float | None:
+        """The mean disagreement of the members, 0..1; None where no pixel has one."""
+        mean = _mean(self.disagreement)
+        return None if mean is None else mean * stored.SCALE
+
     def mean_n_valid(self) -> float | None:
         """The mean number of valid dekads; None where no pixel has one."""
-        counts = self.n_valid[: stored.NO_DATA]
-        return sum(n * c for n, c in enumerate(counts)) / sum(counts) if any(counts) else None
+        return _mean(self.n_valid)
 
     def quantile_n_valid(self, q: float) -> int | None:
         """The smallest number of valid dekads that at least `q` of the pixels do not exceed; None as above."""
         counts = np.cumsum(self.n_valid[: stored.NO_DATA])
         return int(np.searchsorted(counts, max(1, q * counts[-1]))) if counts[-1] else None
+
+
+def _mean(counts: tuple[int, ...]) -> float | None:
+    """Of counted bytes, without no data; None where there are no others."""
+    known = counts[: stored.NO_DATA]
+    return sum(n * c for n, c in enumerate(known)) / sum(known) if any(known) else None
 
 
 def _whole(counts: npt.NDArray[np.generic]) -> tuple[int, ...]:

@@ -204,7 +204,12 @@ class _Catalog(BaseCoreClient):
         return {
             **item,
             "collection": COLLECTION,
-            "links": own + [link for link in item["links"] if link["rel"] not in rels],
+            "links": own
+            + [
+                {**link, "href": self._address(item["id"], link["href"])}
+                for link in item["links"]
+                if link["rel"] not in rels
+            ],
             "assets": {
                 key: {**asset, "href": self._address(item["id"], asset["href"])}
                 for key, asset in item["assets"].items()

@@ -5,7 +5,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from scipy.stats import entropy
 
-from geocrop_processes.models.confidence import NO_DATA, SCALE, confidence, to_bytes
+from geocrop_processes.models.confidence import (
+    AT_THRESHOLD,
+    DISSIMILARITY_SCALE,
+    NO_DATA,
+    SCALE,
+    confidence,
+    dissimilarity_to_bytes,
+    to_bytes,
+)
 
 votes = arrays(
     np.float64,
@@ -73,3 +81,41 @@ def test_a_vote_of_half_three_tenths_and_a_fifth() -> None:
     assert top == 0.5
     assert margin == 0.2
     assert round(float(undecided), 6) == 0.937231
+
+
+thresholds = st.floats(1e-30, 1e30)
+
+
+@given(thresholds, arrays(np.float64, array_shapes(), elements=st.floats(0, 1e3)))
+def test_rounding_takes_no_pixel_over_the_threshold(
+    threshold: float, times: npt.NDArray[np.float64]
+) -> None:
+    index = (times * threshold).astype(np.float32)
+    stored = dissimilarity_to_bytes(index, threshold)
+    assert stored.dtype == np.uint8
+    assert (stored != NO_DATA).all()
+    assert np.array_equal(stored <= AT_THRESHOLD, index <= np.float32(threshold))
+
+
+@given(thresholds, st.floats(0.99999, 1.00001))
+def test_just_at_the_threshold_is_on_the_right_side_of_it(threshold: float, times: float) -> None:
+    near = np.float32(threshold * times)
+    around = np.array(
+        [near, np.nextafter(near, np.float32(0)), np.nextafter(near, np.float32(np.inf))]
+    )
+    inside = around <= np.float32(threshold)
+    assert dissimilarity_to_bytes(around, threshold).tolist() == np.where(inside, 100, 101).tolist()
+
+
+@given(thresholds, st.floats(0, 2.5))
+def test_a_stored_dissimilarity_is_near_its_value(threshold: float, times: float) -> None:
+    index = np.array([times * threshold], np.float32)
+    stored = dissimilarity_to_bytes(index, threshold)[0]
+    # half a step, and near the threshold the half that rounding must not take
+    assert abs(stored * DISSIMILARITY_SCALE - times) <= 0.01 + 1e-6
+
+
+def test_dissimilarities_far_and_unknown_and_where_the_threshold_is_nothing() -> None:
+    index = np.array([0, 0.5, 1, 1.004, 2.533, 99, np.inf, np.nan], np.float32)
+    assert dissimilarity_to_bytes(index, 1).tolist() == [0, 50, 100, 101, 253, 254, 254, 255]
+    assert dissimilarity_to_bytes(index[[0, 1, 7]], 0).tolist() == [100, 254, 255]

@@ -1,7 +1,7 @@
 """A small world: three classes in stripes, seen by 40 acquisitions, as COGs and STAC items on disk."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from geocrop_processes.imagery import access as access_module
 from geocrop_processes.imagery.access import Access
 from geocrop_processes.imagery.catalog import Found
 from geocrop_processes.imagery.scene import FILES, parse_item
+from geocrop_processes.models.applicability import Applicability
 from geocrop_processes.models.card import ModelCard
 from geocrop_processes.models.ensemble import Ensemble
 from geocrop_processes.pipeline.plan import Find, Request
@@ -140,13 +141,19 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 @pytest.fixture(scope="session")
-def model() -> RegisteredModel:
-    """A small ensemble that was trained on clear views of the three classes."""
+def samples() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
+    """Features (180, 51) of clear views of the three classes, and their codes (180,)."""
     random = np.random.default_rng(8)
     truth = np.repeat(np.array([1, 4, 13], np.uint8), 60)
     days = [datetime(2022, 9, 1, tzinfo=UTC).date() + timedelta(days=d) for d in range(2, 272, 7)]
     dn = np.stack([_digital_numbers(truth, (day - SEASON.start).days, random) for day in days])
-    features = compute(dn, np.full((len(days), len(truth)), 5, np.uint8), days).values.T
+    return compute(dn, np.full((len(days), len(truth)), 5, np.uint8), days).values.T, truth
+
+
+@pytest.fixture(scope="session")
+def model(samples: tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]) -> RegisteredModel:
+    """A small ensemble that was trained on clear views of the three classes."""
+    features, truth = samples
     ensemble = Ensemble.train(np.ascontiguousarray(features), truth, seed=3, rounds=8)
     card = ModelCard(
         name="stripes",
@@ -162,6 +169,18 @@ def model() -> RegisteredModel:
         seed=3,
     )
     return RegisteredModel(card, "1", {"xgboost.ubj": "0" * 64}, ensemble)
+
+
+@pytest.fixture(scope="session")
+def wary(
+    model: RegisteredModel, samples: tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]
+) -> RegisteredModel:
+    """The same ensemble, as if it had been trained on crops alone: water is like nothing that it has seen."""
+    features, truth = samples
+    crops = np.ascontiguousarray(features[truth != 13].T)
+    varies = (np.ptp(crops, axis=1) > 0).astype(float)
+    known = Applicability.fit(crops, varies, np.arange(crops.shape[1]) % 4)
+    return replace(model, applicability=known)
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def test_a_block_is_left_before_each_part_of_its_work_and_before_it_is_stored(
     while True:
         patience = Patience(questions)
         try:
-            map_block(planned, block, model.ensemble, storage, access, abandoned=patience)
+            map_block(planned, block, model, storage, access, abandoned=patience)
         except Abandoned:
             assert storage.list(RESULTS, "results/job/") == []
             questions += 1
@@ -89,7 +89,7 @@ def test_a_product_that_was_left_has_no_item_and_can_be_finished_later(
     other = replace(planned, job_id="other")
     for each in (planned, other):
         for block in each.blocks:
-            map_block(each, block, model.ensemble, storage, access)
+            map_block(each, block, model, storage, access)
     whole = Patience()
     product = finish(planned, model, storage, abandoned=whole)
     files = len(product.checksums)
@@ -106,7 +106,7 @@ def test_a_product_is_made_of_the_attempts_that_count(
 ) -> None:
     attempts = {block.name: number for number, block in enumerate(planned.blocks, 1)}
     for block in planned.blocks:
-        map_block(planned, block, model.ensemble, storage, access, attempt=attempts[block.name])
+        map_block(planned, block, model, storage, access, attempt=attempts[block.name])
         others = {1, 2, 3} - {attempts[block.name]}
         for other in others:
             storage.put(

@@ -149,12 +149,12 @@ def test_blocks_and_finish_can_be_done_again_and_give_the_same_bytes(
         return {key: storage.get(RESULTS, key) for key in storage.list(RESULTS, "results/job/")}
 
     for block in planned.blocks:
-        map_block(planned, block, model.ensemble, storage, access)
+        map_block(planned, block, model, storage, access)
     product = finish(planned, model, storage)
     first = stored()
     assert finish(planned, model, storage) == product
     assert stored() == first
-    map_block(planned, planned.blocks[0], model.ensemble, storage, access)
+    map_block(planned, planned.blocks[0], model, storage, access)
     assert stored() == first
 
 

@@ -222,7 +222,7 @@ def test_finishing_a_masked_map_twice_gives_the_same_bytes(
 
     def product() -> Product:
         for block in decided.blocks:
-            map_block(decided, block, model.ensemble, storage, access)
+            map_block(decided, block, model, storage, access)
         return finish(decided, model, storage)
 
     assert product() == product()
@@ -263,7 +263,7 @@ def test_a_baseline_that_vanishes_meanwhile_fails_the_block(
     decided = planned("cropland")
     storage.delete(BASELINES, KEY)
     with pytest.raises(StorageUnavailable, match=r"baseline .* cannot be read"):
-        map_block(decided, decided.blocks[0], model.ensemble, storage, access)
+        map_block(decided, decided.blocks[0], model, storage, access)
 
 
 def test_real_land_cover_is_not_laid_on_simulated_scenes(

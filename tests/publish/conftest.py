@@ -76,9 +76,10 @@ def confidence(
 ) -> Bytes:
     """Any bytes where there is a class, no data elsewhere; n_valid all over the circle."""
     rng = np.random.default_rng(4)
-    bands = rng.integers(0, 201, (5, *classes.shape)).astype(np.uint8)
+    bands = rng.integers(0, 201, (7, *classes.shape)).astype(np.uint8)
     bands[3] = rng.integers(0, 28, classes.shape)
-    bands[:3, classes == 0] = 255
+    for band in (0, 1, 2, 5, 6):
+        bands[band, classes == 0] = 255
     bands[:, ~GRID.inside(AOI)] = 255
     return bands
 
@@ -122,6 +123,7 @@ def record(
         created=datetime(2026, 11, 23, 6, 0, tzinfo=UTC),
         software={"geocrop": "0.1.0", "GDAL": "3.12.2"},
         tally=Tally.of_block(classes, confidence, GRID.inside(AOI)),
+        applicability_threshold=0.25,
     )
 
 

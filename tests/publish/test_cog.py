@@ -79,7 +79,7 @@ def test_any_division_into_blocks_in_any_order_gives_the_same_bytes(
     seed: int,
 ) -> None:
     grid = _grid(height, width)
-    classes, bands = _fields(grid, legend.codes), _noise(grid, 5)
+    classes, bands = _fields(grid, legend.codes), _noise(grid, 7)
     at_once, in_blocks = tmp_path / "a.tif", tmp_path / "b.tif"
     write_class_map(at_once, grid, [(_whole(grid), classes)], legend, {})
     write_class_map(in_blocks, grid, _cut(classes, grid, size, anchor, seed), legend, {})
@@ -94,7 +94,7 @@ def test_a_map_of_several_tiles_by_blocks_equals_the_map_at_once(
     tmp_path: Path, legend: Legend, size: int
 ) -> None:
     grid = _grid(1100, 700)
-    classes, bands = _fields(grid, legend.codes), _noise(grid, 5)
+    classes, bands = _fields(grid, legend.codes), _noise(grid, 7)
     paths = [tmp_path / f"{n}.tif" for n in range(4)]
     write_class_map(paths[0], grid, _cut(classes, grid, 5000), legend, {"b": "2", "a": "1"})
     write_class_map(paths[1], grid, _cut(classes, grid, size), legend, {"a": "1", "b": "2"})
@@ -113,7 +113,7 @@ def test_every_raster_is_a_strictly_valid_cog(
     write_class_map(
         tmp_path / "c.tif", grid, _cut(_fields(grid, legend.codes), grid, 512), legend, {}
     )
-    write_confidence(tmp_path / "q.tif", grid, _cut(_noise(grid, 5), grid, 512), {})
+    write_confidence(tmp_path / "q.tif", grid, _cut(_noise(grid, 7), grid, 512), {})
     write_probabilities(
         tmp_path / "p.tif", grid, _cut(_noise(grid, len(legend)), grid, 512), legend, {}
     )
@@ -154,13 +154,14 @@ def test_gdal_reads_the_attribute_table_from_inside_the_tiff(
 
 def test_confidence_says_what_its_bytes_mean(tmp_path: Path) -> None:
     grid, path = _grid(30, 30), tmp_path / "q.tif"
-    bands = _noise(grid, 5)
+    bands = _noise(grid, 7)
     write_confidence(path, grid, _cut(bands, grid, 16), {"MODEL": "demo@3"})
     with rasterio.open(path) as dataset:
         np.testing.assert_array_equal(dataset.read(), bands)
-        assert dataset.descriptions == ("top", "margin", "entropy", "n_valid", "max_gap_days")
-        assert dataset.scales == (0.005, 0.005, 0.005, 1.0, 1.0)
-        assert dataset.units == ("1", "1", "1", "1", "day")
+        first = ("top", "margin", "entropy", "n_valid", "max_gap_days")
+        assert dataset.descriptions == (*first, "disagreement", "dissimilarity")
+        assert dataset.scales == (0.005, 0.005, 0.005, 1.0, 1.0, 0.005, 0.01)
+        assert dataset.units == ("1", "1", "1", "1", "day", "1", "1")
         assert dataset.nodata == 255
         assert dataset.tags(2)["MEANING"] == CONFIDENCE_BANDS[1].description
         assert dataset.tags()["MODEL"] == "demo@3"
@@ -180,15 +181,15 @@ def test_pixels_in_no_block_are_no_data(tmp_path: Path, legend: Legend) -> None:
     grid = _grid(700, 700)
     block = Block(10, 20, 5, 6)
     write_class_map(tmp_path / "c.tif", grid, [(block, np.full((5, 6), 2, np.uint8))], legend, {})
-    write_confidence(tmp_path / "q.tif", grid, [(block, np.full((5, 5, 6), 7, np.uint8))], {})
+    write_confidence(tmp_path / "q.tif", grid, [(block, np.full((7, 5, 6), 7, np.uint8))], {})
     with rasterio.open(tmp_path / "c.tif") as dataset:
         classes = dataset.read(1)
     with rasterio.open(tmp_path / "q.tif") as dataset:
         bands = dataset.read()
     assert (classes == 2).sum() == 30
     assert (classes == 0).sum() == classes.size - 30
-    assert (bands == 7).sum() == 150
-    assert (bands == 255).sum() == bands.size - 150
+    assert (bands == 7).sum() == 210
+    assert (bands == 255).sum() == bands.size - 210
     full = np.zeros(grid.shape, np.uint8)
     full[block.slices] = 2
     write_class_map(tmp_path / "full.tif", grid, _cut(full, grid, 512), legend, {})
@@ -236,7 +237,7 @@ def test_overviews_of_classes_hold_a_most_frequent_class_of_each_square(
 
 def test_overviews_of_measures_are_means_of_the_pixels_there_are(tmp_path: Path) -> None:
     grid, path = _grid(1101, 2050), tmp_path / "q.tif"
-    bands = _noise(grid, 5)
+    bands = _noise(grid, 7)
     bands[:, :300, :700] = 255
     bands[0, 600:1000, 100:1800] = 255
     write_confidence(path, grid, _cut(bands, grid, 400), {})
@@ -255,7 +256,7 @@ def test_any_number_of_threads_gives_the_same_bytes(
     tmp_path: Path, legend: Legend, threads: int
 ) -> None:
     grid = _grid(1400, 2100)
-    classes, bands = _fields(grid, legend.codes), _noise(grid, 5)
+    classes, bands = _fields(grid, legend.codes), _noise(grid, 7)
     paths = [tmp_path / f"{n}.tif" for n in range(4)]
     write_class_map(paths[0], grid, _cut(classes, grid, 512), legend, {})
     write_class_map(paths[1], grid, _cut(classes, grid, 512), legend, {}, threads)
@@ -268,7 +269,7 @@ def test_any_number_of_threads_gives_the_same_bytes(
 def test_a_file_says_how_its_overviews_were_made(tmp_path: Path, legend: Legend) -> None:
     grid = _grid(20, 20)
     write_class_map(tmp_path / "c.tif", grid, _cut(_fields(grid, (1,)), grid, 20), legend, {})
-    write_confidence(tmp_path / "q.tif", grid, _cut(_noise(grid, 5), grid, 20), {})
+    write_confidence(tmp_path / "q.tif", grid, _cut(_noise(grid, 7), grid, 20), {})
     for name, reduction in (("c.tif", "MODE"), ("q.tif", "AVERAGE")):
         with rasterio.open(tmp_path / name) as dataset:
             assert dataset.tags()["OVERVIEW_RESAMPLING"] == reduction

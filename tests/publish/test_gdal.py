@@ -110,7 +110,9 @@ def test_gdal_reads_names_units_and_scales_of_the_confidence(product: Path) -> N
         "entropy",
         "n_valid",
         "max_gap_days",
+        "disagreement",
+        "dissimilarity",
     ]
-    assert [b.get("scale", 1.0) for b in bands] == [0.005, 0.005, 0.005, 1.0, 1.0]
+    assert [b.get("scale", 1.0) for b in bands] == [0.005, 0.005, 0.005, 1, 1, 0.005, 0.01]
     assert bands[4]["unit"] == "day"
     assert {b["noDataValue"] for b in bands} == {255}

@@ -48,7 +48,7 @@ def _of_radius(record: MapRecord, radius_m: float) -> tuple[MapRecord, Bytes]:
     grid = Grid.of_aoi(aoi, record.grid.epsg)
     inside = grid.inside(aoi)
     classes = inside.astype(np.uint8)
-    tally = Tally.of_block(classes, np.zeros((5, *grid.shape), np.uint8), inside)
+    tally = Tally.of_block(classes, np.zeros((7, *grid.shape), np.uint8), inside)
     return replace(record, aoi=aoi, grid=grid, tally=tally), classes
 
 

@@ -22,6 +22,7 @@ from geocrop_processes.domain.legend import CropClass, Legend
 from geocrop_processes.publish.assets import KINDS, ProductAsset
 from geocrop_processes.publish.record import SIMULATED_NOTICE, MapRecord
 from geocrop_processes.publish.stac import EXTENSIONS, build_item
+from geocrop_processes.publish.summary import summarise
 
 REPOSITORY = Path(__file__).parents[2]
 SCHEMAS = REPOSITORY.parent / "shared" / "data" / "stac_schemas"
@@ -123,7 +124,7 @@ def test_projection_raster_and_file_are_read_by_pystacs_extensions(
     assert projection.bbox == list(record.grid.bounds)
     bands = RasterExtension.ext(item.assets["confidence"]).bands
     assert bands is not None
-    assert [b.scale for b in bands] == [0.005, 0.005, 0.005, 1.0, 1.0]
+    assert [b.scale for b in bands] == [0.005, 0.005, 0.005, 1.0, 1.0, 0.005, 0.01]
     assert {b.nodata for b in bands} == {255}
     file = FileExtension.ext(item.assets["class-map"])
     assert (file.checksum, file.size) == ("1220" + "00" * 32, 100)
@@ -203,7 +204,10 @@ def test_rasters_name_their_bands(item: pystac.Item) -> None:
     }
     assert names == {
         "class-map": ["class"],
-        "confidence": ["top", "margin", "entropy", "n_valid", "max_gap_days"],
+        "confidence": [
+            *("top", "margin", "entropy", "n_valid", "max_gap_days"),
+            *("disagreement", "dissimilarity"),
+        ],
         "probabilities": ["maize", "tobacco & <others>", "forêt", "water"],
     }
 
@@ -233,3 +237,18 @@ def test_a_map_without_a_mask_says_that_too(item: pystac.Item) -> None:
     assert item.properties["geocrop:mask"] == "none"
     assert "geocrop:baseline" not in item.properties
     assert "Dynamic World" not in item.properties["processing:lineage"]
+
+
+def test_it_links_the_card_of_its_model_and_says_where_it_applies(
+    item: pystac.Item, record: MapRecord
+) -> None:
+    (link,) = item.get_links("describedby")
+    assert (link.href, link.media_type) == ("./model-card.json", "application/json")
+    assert link.title == "Model card of zimbabwe-demo@3"
+    told = item.properties["geocrop:applicability"]
+    assert told == {
+        "threshold": 0.25,
+        "inside_share": summarise(record)["applicability"]["inside_share"],
+    }
+    without = build_item(replace(record, applicability_threshold=None), ASSETS)
+    assert without.properties["geocrop:applicability"] is None

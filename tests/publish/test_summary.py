@@ -94,3 +94,31 @@ def test_a_comparison_of_nothing_has_no_agreement(masked_record: MapRecord) -> N
     assert masked_record.baseline is not None
     nothing = replace(masked_record.baseline, comparison=Comparison())
     assert summarise(replace(masked_record, baseline=nothing))["baseline"]["agreement"] is None
+
+
+def test_the_area_of_applicability_is_summed_whole_and_by_class(
+    record: MapRecord, classes: npt.NDArray[np.uint8], confidence: npt.NDArray[np.uint8]
+) -> None:
+    summary = summarise(record)
+    told = summary["applicability"]
+    outside = (classes > 0) & (confidence[6] > 100)
+    assert told["threshold"] == 0.25
+    assert told["outside_hectares"] == round(int(outside.sum()) / 100, 2)
+    assert told["inside_hectares"] + told["outside_hectares"] == pytest.approx(
+        summary["mapped_hectares"]
+    )
+    assert sum(c["outside_applicability_hectares"] for c in summary["classes"]) == pytest.approx(
+        told["outside_hectares"]
+    )
+    by_name = {c["name"]: c["outside_applicability_share"] for c in summary["classes"]}
+    assert by_name["maize"] == pytest.approx(outside[classes == 1].mean(), abs=1e-4)
+    assert by_name["water"] is None
+    assert summary["mean_disagreement"] == pytest.approx(
+        0.005 * confidence[5][classes > 0].mean(), abs=1e-4
+    )
+
+
+def test_a_model_without_an_area_of_applicability_says_nothing_of_it(record: MapRecord) -> None:
+    summary = summarise(replace(record, applicability_threshold=None))
+    assert summary["applicability"] is None
+    assert {c["outside_applicability_hectares"] for c in summary["classes"]} == {None}

@@ -103,7 +103,7 @@ class Shop:
         grid = Grid.of_aoi(aoi, 32736)
         stripes = np.resize(np.repeat(np.array([1, 4, 13], np.uint8), 9), grid.shape)
         classes = np.where(grid.inside(aoi), stripes, 0).astype(np.uint8)
-        confidence = np.full((5, *grid.shape), 100, np.uint8)
+        confidence = np.full((7, *grid.shape), 100, np.uint8)
         record = MapRecord(
             job_id=job_id,
             aoi=aoi,

@@ -76,7 +76,7 @@ def _wait(client: Processes, job_id: str) -> dict[str, Any]:
 def test_owslib_lists_and_describes(client: Processes) -> None:
     assert [p["id"] for p in client.processes()] == ["crop-classification", "echo"]
     assert set(client.process("crop-classification")["outputs"]) == {
-        *("class-map", "confidence", "summary", "quicklook", "style", "item")
+        *("class-map", "confidence", "probabilities", "summary", "quicklook", "style", "item")
     }
 
 

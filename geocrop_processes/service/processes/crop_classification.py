@@ -14,8 +14,11 @@ CROP_CLASSIFICATION = "crop-classification"
 
 _ABOUT = {
     "class-map": "The crop class of each 10 m pixel; 0 is no data. Cloud Optimized GeoTIFF.",
-    "confidence": "Share of the votes for the class, margin and entropy (scale 0.005), number of clear views "
-    "and longest gap between them in days. Cloud Optimized GeoTIFF.",
+    "confidence": "Probability of the class, margin and entropy (scale 0.005), number of clear views and longest gap "
+    "between them in days, disagreement of the members (scale 0.005), dissimilarity to what the model was trained on "
+    "(scale 0.01; above 1 it does not apply). Cloud Optimized GeoTIFF.",
+    "probabilities": "The probability of each class (scale 0.005), a band each. Made only where it is named among the "
+    "outputs. Cloud Optimized GeoTIFF.",
     "summary": "Hectares of each class, the scenes used and left out.",
     "quicklook": "A picture of the map with its legend.",
     "style": "Names and colours of the classes for QGIS.",

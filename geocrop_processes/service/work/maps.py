@@ -60,6 +60,8 @@ def _request(settings: Settings, job: Job) -> Request:
         settings.map.min_acquisitions,
         inputs.get("mask", "none"),
         keep_features=settings.cache.features,
+        # to say nothing of outputs means all of them, but these are large, and few need them
+        probabilities="probabilities" in (job.request.get("outputs") or {}),
     )
 
 
@@ -79,11 +81,10 @@ def block(context: WorkerContext, step: Step, lost: Asked) -> bool:
     """Map one block."""
     planned = Plan.from_json(context.store.plan_of(step.job_id))
     found = next(found for found in planned.blocks if found.name == step.name)
-    ensemble = context.model(planned.model).ensemble
     map_block(
         planned,
         found,
-        ensemble,
+        context.model(planned.model),
         context.storage,
         context.access,
         attempt=step.attempt,
