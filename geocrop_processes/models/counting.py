@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ from geocrop_processes.models.calibration import (
     Temperature,
     choose,
     fit_temperature,
+    from_json,
 )
 from geocrop_processes.models.reliability import Probabilities
 from geocrop_processes.models.weighting import vote_weights
@@ -50,6 +52,32 @@ class Counting:
     def weight_of(self, member: str) -> float:
         """How much a member's vote counts."""
         return self.weights.get(member, 0.0) if self.weights else 1.0
+
+    def to_json(self) -> dict[str, Any]:
+        """The counting as JSON values; `from_json` is the inverse."""
+        return {
+            "calibration": {name: c.to_json() for name, c in self.calibration.items()},
+            "weights": dict(self.weights),
+            "temperature": self.temperature,
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """The inverse of `to_json`.
+
+        Raises:
+            UnusableModel: it is no counting, or one that no engine evaluates.
+        """
+        try:
+            calibration = {name: from_json(c) for name, c in values["calibration"].items()}
+            weights = {str(name): float(w) for name, w in values["weights"].items()}
+            temperature = float(values["temperature"])
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise UnusableModel(f"The calibration cannot be read: {error}.") from error
+        temperatures = {n: c for n, c in calibration.items() if isinstance(c, Temperature)}
+        if len(temperatures) < len(calibration):
+            raise UnusableModel("Members of a registered ensemble are calibrated by temperatures.")
+        return cls(temperatures, weights, temperature)
 
     def count(
         self, said: Mapping[str, Probabilities]
