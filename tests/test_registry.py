@@ -1,11 +1,12 @@
 import hashlib
+import io
 import json
 import os
 import pickle
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -24,6 +25,7 @@ from geocrop_processes.errors import (
 )
 from geocrop_processes.features.order import FEATURE_ORDER_V1, FINGERPRINT
 from geocrop_processes.models.applicability import Applicability
+from geocrop_processes.models.calibration import Temperature
 from geocrop_processes.models.card import ModelCard
 from geocrop_processes.models.ensemble import Ensemble
 from geocrop_processes.registry import Learned, ModelEntry, RegisteredModel, Registry, RunRecord
@@ -66,10 +68,12 @@ def ensemble() -> Ensemble:
 
 @pytest.fixture(scope="session")
 def other(ensemble: Ensemble) -> Learned:
-    """Two of the members, with what they had seen."""
+    """Two of the members, counted otherwise, with what they had seen."""
     members = {name: ensemble.members[name] for name in ("xgboost", "lightgbm")}
     seen = Applicability.fit(ROWS.T, np.ones(4), np.arange(len(ROWS)) % 3)
-    return Learned(Ensemble(ensemble.codes, members), seen)
+    weights = {"xgboost": 0.75, "lightgbm": 0.25}
+    counted = Ensemble(ensemble.codes, members, {"xgboost": Temperature(1.5)}, weights, 0.875)
+    return Learned(counted, seen)
 
 
 @pytest.fixture(scope="session")
@@ -105,6 +109,7 @@ def files_of(registry: Registry, model: RegisteredModel) -> Path:
 def rewrite(registry: Registry, model: RegisteredModel, name: str, content: bytes) -> None:
     """Change a file and all checksums of it, as whoever may write to the store and to MLflow can."""
     folder = files_of(registry, model)
+    (folder / name).parent.mkdir(exist_ok=True)
     (folder / name).write_bytes(content)
     checksums = json.loads((folder / "checksums.json").read_text())
     checksums[name] = hashlib.sha256(content).hexdigest()
@@ -189,7 +194,11 @@ def test_models_of_as_of_dates_are_beside_the_one_of_the_whole_season(
     assert whole.reference == dated.reference == registry.resolve("dated", "12-31") == "dated@1"
     assert (whole.as_of, dated.as_of) == ("", "12-31")
     assert whole.checksums == saved.checksums
-    assert all(name.startswith("as-of-12-31/") for name in dated.checksums)
+    assert set(dated.checksums) == {
+        f"as-of-12-31/{name}"
+        for name in ("xgboost.ubj", "lightgbm.txt", "calibration.json", "applicability.npz")
+    }
+    assert dated.ensemble.counting == other.ensemble.counting
     assert np.array_equal(whole.ensemble.predict_proba(ROWS), ensemble.predict_proba(ROWS))
     assert np.array_equal(dated.ensemble.predict_proba(ROWS), other.ensemble.predict_proba(ROWS))
     assert whole.applicability is None
@@ -270,6 +279,116 @@ def test_a_file_that_is_missing_is_told(file: str, registry: Registry, save: Sav
         registry.load(saved.reference)
 
 
+DATED = "as-of-12-31/xgboost.ubj", "as-of-12-31/calibration.json", "as-of-12-31/applicability.npz"
+
+
+@pytest.fixture(scope="session")
+def dated(registry: Registry, ensemble: Ensemble, other: Learned) -> RegisteredModel:
+    card = replace(CARD, name="with-dates", as_of=("12-31",))
+    return registry.save(ensemble, card, in_season={"12-31": other})
+
+
+@pytest.fixture
+def restored(registry: Registry, dated: RegisteredModel) -> Iterator[Path]:
+    """The files of the model with dates, put back as they were after a test."""
+    folder = files_of(registry, dated)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    tags = dict(registry._client.get_model_version(dated.card.name, dated.version).tags)
+    yield folder
+    for path, content in before.items():
+        path.write_bytes(content)
+    key = "checksums_sha256"
+    registry._client.set_model_version_tag(dated.card.name, dated.version, key, tags[key])
+
+
+@pytest.mark.parametrize("file", DATED)
+def test_a_changed_file_of_a_date_is_told_to_whoever_asks_for_the_date(
+    file: str, registry: Registry, dated: RegisteredModel, restored: Path
+) -> None:
+    (restored / file).write_bytes((restored / file).read_bytes() + b" ")
+    with pytest.raises(UnusableModel, match=f"file {file} of model .* was changed"):
+        registry.load(dated.reference, "12-31")
+    assert registry.load(dated.reference).checksums == dated.checksums
+
+
+@pytest.mark.parametrize("file", DATED)
+def test_a_missing_file_of_a_date_is_told(
+    file: str, registry: Registry, dated: RegisteredModel, restored: Path
+) -> None:
+    (restored / file).unlink()
+    with pytest.raises(UnusableModel, match=f"lacks the file '{file}'"):
+        registry.load(dated.reference, "12-31")
+
+
+class Trap:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("file", DATED)
+def test_a_pickle_in_the_place_of_a_dates_file_is_refused_and_never_unpickled(
+    file: str, registry: Registry, dated: RegisteredModel, restored: Path, tmp_path: Path
+) -> None:
+    assert restored.is_dir()
+    rewrite(registry, dated, file, pickle.dumps(Trap(tmp_path / "sprung")))
+    with pytest.raises(UnusableModel):
+        registry.load(dated.reference, "12-31")
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_an_archive_of_objects_is_refused_and_never_unpickled(
+    registry: Registry, dated: RegisteredModel, restored: Path, tmp_path: Path
+) -> None:
+    assert restored.is_dir()
+    trap = np.array([Trap(tmp_path / "sprung")], dtype=object)
+    stream = io.BytesIO()
+    np.savez(stream, mean=trap, weight=trap, points=trap, mean_distance=trap, threshold=trap)
+    rewrite(registry, dated, DATED[2], stream.getvalue())
+    with pytest.raises(UnusableModel, match="area of applicability cannot be read as npz"):
+        registry.load(dated.reference, "12-31")
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("[]", "are no JSON object"),
+        ("{}", "calibration cannot be read: 'members'"),
+        ('{"members": [], "weights": {}, "temperature": 1}', "calibration cannot be read"),
+        ('{"members": {}, "weights": {"xgboost": "a"}, "temperature": 1}', "cannot be read"),
+        ('{"members": {}, "weights": {"catboost": 1}, "temperature": 1}', "counts votes of"),
+        ('{"members": {}, "weights": {"xgboost": -1}, "temperature": 1}', "from 0 up"),
+        ('{"members": {}, "weights": {}, "temperature": 0}', "temperature is within"),
+        (
+            '{"members": {"xgboost": {"method": "isotonic", "said": [], "meant": []}}, "weights": {}, "temperature": 1}',
+            "is a temperature",
+        ),
+    ],
+)
+def test_a_calibration_that_cannot_be_used_is_told(
+    content: str, reason: str, registry: Registry, dated: RegisteredModel, restored: Path
+) -> None:
+    assert restored.is_dir()
+    rewrite(registry, dated, DATED[1], content.encode())
+    with pytest.raises(UnusableModel, match=reason):
+        registry.load(dated.reference, "12-31")
+
+
+def test_an_area_of_applicability_of_other_features_is_refused(
+    registry: Registry, dated: RegisteredModel, restored: Path
+) -> None:
+    assert restored.is_dir()
+    other = Applicability.fit(ROWS.T[:3], np.ones(3), np.arange(len(ROWS)) % 3)
+    rewrite(registry, dated, DATED[2], other.to_bytes())
+    with pytest.raises(UnusableModel, match="is one of 3 features, the model of 4"):
+        registry.load(dated.reference, "12-31")
+
+
 def test_a_folder_of_files_that_is_gone_is_told(registry: Registry, save: Save) -> None:
     saved = save()
     folder = files_of(registry, saved)
@@ -285,18 +404,8 @@ def test_checksums_that_are_no_object_or_leave_the_card_out_are_refused(
     saved = save()
     (files_of(registry, saved) / "checksums.json").write_text(content)
     registry._client.delete_model_version_tag(saved.card.name, saved.version, "checksums_sha256")
-    with pytest.raises(UnusableModel, match=r"are no JSON object|lacks the file 'card\.json'"):
+    with pytest.raises(UnusableModel, match=r"no JSON object|lacks the file 'card\.json'"):
         registry.load(saved.reference)
-
-
-class Trap:
-    """Writes a file when it is unpickled."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
-        return Path.touch, (self.path,)
 
 
 def test_the_trap_works(tmp_path: Path) -> None:
@@ -304,7 +413,17 @@ def test_the_trap_works(tmp_path: Path) -> None:
     assert (tmp_path / "sprung").exists()
 
 
-@pytest.mark.parametrize("name", ["model.pkl", "xgboost.pkl", "xgboost.ubj", "card.json"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "model.pkl",
+        "xgboost.pkl",
+        "xgboost.ubj",
+        "card.json",
+        "as-of-12-31/model.pkl",
+        "other/xgboost.ubj",
+    ],
+)
 def test_a_pickle_is_refused_and_never_unpickled(
     name: str, registry: Registry, save: Save, tmp_path: Path
 ) -> None:

@@ -1,9 +1,9 @@
 """Models: save, promote, roll back, list, load. MLflow remembers them; members are stored in native formats only.
 
-A registered version's files are one per member (`xgboost.ubj`, `lightgbm.txt`, `catboost.cbm`), `applicability.npz`
-where its area of applicability is known, the same again in a folder per as-of date (`as-of-12-31/`), `card.json`, and
-`checksums.json` with the SHA-256 of each of them, which a load verifies. Nothing is ever unpickled: a pickle runs
-whatever code its author wrote.
+A registered version's files are one per member (`xgboost.ubj`, `lightgbm.txt`, `catboost.cbm`), `calibration.json`
+where their votes are not counted as they are, `applicability.npz` where its area of applicability is known, the same
+again in a folder per as-of date (`as-of-12-31/`), `card.json`, and `checksums.json` with the SHA-256 of each of them,
+which a load verifies. Nothing is ever unpickled: a pickle runs whatever code its author wrote.
 """
 
 import os

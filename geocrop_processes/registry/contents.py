@@ -4,15 +4,20 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from geocrop_processes.errors import UnusableModel
 from geocrop_processes.models.applicability import Applicability
+from geocrop_processes.models.calibration import Temperature
+from geocrop_processes.models.calibration import from_json as calibrator
 from geocrop_processes.models.card import ModelCard
+from geocrop_processes.models.counting import AS_THEY_ARE, Counting
 from geocrop_processes.models.ensemble import Ensemble
 from geocrop_processes.models.members import MEMBERS
 from geocrop_processes.registry.records import Learned
 
-CARD, CHECKSUMS, APPLICABILITY = "card.json", "checksums.json", "applicability.npz"
+CARD, CHECKSUMS = "card.json", "checksums.json"
+CALIBRATION, APPLICABILITY = "calibration.json", "applicability.npz"
 """The files of a model that are no members."""
 
 
@@ -33,6 +38,8 @@ def pack(card: ModelCard, learned: Mapping[str, Learned]) -> dict[str, bytes]:
         folder = folder_of(as_of)
         for name, member in part.ensemble.members.items():
             files[f"{folder}{name}.{MEMBERS[name].suffix}"] = member.to_bytes()
+        if part.ensemble.counting != AS_THEY_ARE:
+            files[f"{folder}{CALIBRATION}"] = _counting_to_json(part.ensemble.counting)
         if part.applicability is not None:
             files[f"{folder}{APPLICABILITY}"] = part.applicability.to_bytes()
     files[CARD] = json.dumps(card.to_json(), indent=1).encode()
@@ -123,15 +130,22 @@ class Stored:
         Raises:
             UnusableModel: a file was changed or cannot be read, or the parts do not fit together.
         """
-        members, applicability = {}, None
-        for path in self.decisive(as_of):
-            name = path.rpartition("/")[2]
-            if name == APPLICABILITY:
-                applicability = Applicability.from_bytes(self.content(path))
-            else:
-                kind = name.partition(".")[0]
-                members[kind] = MEMBERS[kind].from_bytes(self.content(path))
-        ensemble = Ensemble(card.legend.codes, members)
+        folder = folder_of(as_of)
+        contents = {path.removeprefix(folder): self.content(path) for path in self.decisive(as_of)}
+        members = {
+            name: kind.from_bytes(contents[f"{name}.{kind.suffix}"])
+            for name, kind in MEMBERS.items()
+            if f"{name}.{kind.suffix}" in contents
+        }
+        counting, applicability = AS_THEY_ARE, None
+        if CALIBRATION in contents:
+            counting = _counting_from_json(_object(self.reference, contents[CALIBRATION]))
+        if APPLICABILITY in contents:
+            applicability = Applicability.from_bytes(contents[APPLICABILITY])
+        ensemble = Ensemble(
+            *(card.legend.codes, members, counting.calibration, counting.weights),
+            temperature=counting.temperature,
+        )
         ensemble.check(len(card.features))
         if applicability is not None and len(applicability.mean) != len(card.features):
             raise UnusableModel(
@@ -143,7 +157,32 @@ class Stored:
         return Learned(ensemble, applicability)
 
 
-_NAMES = frozenset({*(f"{m.name}.{m.suffix}" for m in MEMBERS.values()), APPLICABILITY})
+_NAMES = frozenset(
+    {*(f"{m.name}.{m.suffix}" for m in MEMBERS.values()), CALIBRATION, APPLICABILITY}
+)
+
+
+def _counting_to_json(counting: Counting) -> bytes:
+    values = {
+        "members": {name: c.to_json() for name, c in counting.calibration.items()},
+        "weights": dict(counting.weights),
+        "temperature": counting.temperature,
+    }
+    return json.dumps(values, indent=1).encode()
+
+
+def _counting_from_json(values: Mapping[str, Any]) -> Counting:
+    """Raises: UnusableModel: it says nothing of how votes are counted."""
+    try:
+        calibration = {name: calibrator(c) for name, c in values["members"].items()}
+        weights = {str(name): float(weight) for name, weight in values["weights"].items()}
+        temperature = float(values["temperature"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UnusableModel(f"The calibration cannot be read: {error}.") from error
+    temperatures = {n: c for n, c in calibration.items() if isinstance(c, Temperature)}
+    if len(temperatures) < len(calibration):
+        raise UnusableModel("The calibration of a member of an ensemble is a temperature.")
+    return Counting(temperatures, weights, temperature)
 
 
 def _known(path: str) -> bool:
@@ -168,13 +207,15 @@ def _check(reference: str, checksums: Mapping[str, str], found: set[str]) -> Non
         )
 
 
-def _object(reference: str, content: bytes) -> dict[str, str]:
+def _object(reference: str, content: bytes) -> dict[str, Any]:
     try:
         values = json.loads(content)
     except ValueError:
         values = None
     if not isinstance(values, dict):
-        raise UnusableModel(f"The card or checksums of model {reference!r} are no JSON object.")
+        raise UnusableModel(
+            f"The card, checksums or calibration of model {reference!r} are no JSON object."
+        )
     return values
 
 
