@@ -63,7 +63,9 @@ def classify(  # noqa: PLR0913 - each is an argument of the command line
     as_of: Annotated[
         datetime | None,
         typer.Option(
-            formats=["%Y-%m-%d"], help="Use imagery up to this day only, for a map within a season."
+            formats=["%Y-%m-%d"],
+            help="For a map within a season: only dekads (thirds of months) that have ended by this day "
+            "count. The model must have been trained for the date.",
         ),
     ] = None,
     model: Annotated[
@@ -99,7 +101,7 @@ def classify(  # noqa: PLR0913 - each is an argument of the command line
     aoi.check(settings.service_region(), settings.map.max_radius_m)
     season = _season(year, as_of)
     storage = settings.open_storage()
-    chosen = settings.open_registry(storage).load(model or settings.map.model)
+    chosen = settings.open_registry(storage).load(model or settings.map.model, season.as_of_day)
     address = catalog or settings.catalog.url
     request = Request(
         aoi,

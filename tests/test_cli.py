@@ -38,6 +38,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         ("30.2 -17.36 1500 --year 99999", "season 99999"),
         ("30.2 -17.36 1500 --year 2022 --as-of 2023-06-01", "lies outside season 2022"),
         ("30.2 -17.36 1500 --year 2022 --as-of yesterday", "yesterday"),
+        ("30.2 -17.36 1500 --year 2022 --as-of 2022-10-15", "10-31 is the first"),
         ("30.2 -17.36 1500 --year 2022 --model nobodys", "There is no model 'nobodys'"),
         (
             "30.2 -17.36 1500 --year 2022",

@@ -14,6 +14,7 @@ from geocrop_processes.domain.grid import Block, Grid
 from geocrop_processes.domain.season import Season
 from geocrop_processes.errors import NoScenes, TooFewScenes, UnusableModel
 from geocrop_processes.features.order import FINGERPRINT
+from geocrop_processes.features.series import DEKADS, dekads_of
 from geocrop_processes.imagery.access import Access
 from geocrop_processes.imagery.catalog import Found
 from geocrop_processes.imagery.cube import Acquisition, acquisitions
@@ -116,7 +117,7 @@ def plan(  # noqa: PLR0913 - everything that is decided from
     Raises:
         Abandoned: `abandoned`, asked between the parts of the work, says that it is not wanted any more.
         NoBaseline, UnusableBaseline: a mask was asked for, and there is nothing to mask with.
-        UnusableModel: the model was trained on other features.
+        UnusableModel: the model was trained on other features, or for another date within the season.
         NoScenes: no scene was found.
         TooFewScenes: fewer usable acquisitions than the request's minimum.
         CatalogUnavailable, InvalidSeason: as `find` says.
@@ -125,6 +126,11 @@ def plan(  # noqa: PLR0913 - everything that is decided from
         raise UnusableModel(
             f"The model {model.reference} was trained on features {model.card.fingerprint}, "
             f"this service computes {FINGERPRINT}."
+        )
+    if model.as_of != request.season.as_of_day:
+        raise UnusableModel(
+            f"The model {model.reference} was loaded for {_date(model.as_of)}, "
+            f"the map is to be of {_date(request.season.as_of_day)}."
         )
     found = search(request, find)
     leave(abandoned)
@@ -178,9 +184,9 @@ def usable(
     Raises:
         TooFewScenes: fewer usable acquisitions than the request's minimum.
     """
-    in_season = [s for s in found.scenes if _in_season(s, request)]
-    scenes, contradicted = screen(in_season, access)
-    beyond = (LeftOut(s.key, _BEYOND) for s in found.scenes if s not in in_season)
+    reasons = {scene.key: _beyond(scene, request) for scene in found.scenes}
+    scenes, contradicted = screen([s for s in found.scenes if not reasons[s.key]], access)
+    beyond = (LeftOut(key, reason) for key, reason in reasons.items() if reason)
     left_out = (*found.left_out, *beyond, *contradicted)
     check_enough(
         len(acquisitions(scenes, native.epsg, request.aoi.lon)), request.min_acquisitions, left_out
@@ -194,12 +200,21 @@ def anchor_of(native: Scene) -> tuple[int, int]:
     return round(corner.left), round(corner.top)
 
 
-_BEYOND = "By the sun, the day of its acquisition lies outside the season."
+def _beyond(scene: Scene, request: Request) -> str:
+    """Why a scene's day does not count; empty where it does.
+
+    Catalogues are searched in UTC, dekads are of solar days: far from Greenwich the two can differ.
+    """
+    season, day = request.season, scene.solar_day(request.aoi.lon)
+    if not season.start <= day <= season.end:
+        return "By the sun, the day of its acquisition lies outside the season."
+    if dekads_of([day])[0] >= season.dekads:
+        return f"The dekad (third of a month) of its acquisition has not ended by {season.end}."
+    return ""
 
 
-def _in_season(scene: Scene, request: Request) -> bool:
-    """Catalogues are searched in UTC, dekads are of solar days: far from Greenwich the two can differ."""
-    return request.season.start <= scene.solar_day(request.aoi.lon) <= request.season.end
+def _date(as_of: str) -> str:
+    return f"the as-of date {as_of}" if as_of else "the whole season"
 
 
 def check_enough(usable: int, needed: int, left_out: Iterable[LeftOut]) -> None:
@@ -252,6 +267,8 @@ def _digest(
     }
     if request.probabilities:
         decisive["probabilities"] = True
+    if request.season.dekads < DEKADS:
+        decisive["dekads"] = request.season.dekads
     if request.mask != NO_MASK and check is not None:
         decisive["mask"] = [request.mask, check.decisive]
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()

@@ -123,6 +123,7 @@ def _write_rasters(
     threshold = record.applicability_threshold
     tags = {
         "TITLE": f"Crop map {record.season}",
+        **({"AS_OF": record.as_of} if record.as_of else {}),
         "MODEL": record.model,
         "FEATURES": record.card.fingerprint,
         "DIGEST": record.digest,

@@ -103,7 +103,9 @@ def _observe(planned: Plan, block: Block, inside: npt.NDArray[np.bool_], access:
     unreadable = {scene.key for scene in read.left_out}
     readable = [a for a in observed if not unreadable.issuperset(s.key for s in a.scenes)]
     check_enough(len(readable), planned.request.min_acquisitions, read.left_out)
-    found = compute_block(read.cube.values, inside, [a.day for a in observed])
+    found = compute_block(
+        read.cube.values, inside, [a.day for a in observed], until=planned.request.season.dekads
+    )
     return View(found, read.used, read.left_out)
 
 
@@ -125,7 +127,7 @@ def _digest(planned: Plan, block: Block) -> str:
     decisive = {
         "grid": [grid.epsg, grid.left, grid.top, grid.width, grid.height],
         "aoi": [float(v) for v in (aoi.lon, aoi.lat, aoi.radius_m)],
-        "season": str(planned.request.season),
+        "season": [str(planned.request.season), planned.request.season.dekads],
         "scenes": sorted([s.collection, s.key, s.baseline, s.offset] for s in planned.scenes),
         "features": FINGERPRINT,
         "geocrop": geocrop_processes.__version__,

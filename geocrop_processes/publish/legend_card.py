@@ -101,7 +101,7 @@ def _write(pen: _Pen, record: MapRecord, unmapped: str, pixels_per_metre: float)
     pen.text(f"Crop map {season.year}/{(season.year + 1) % 100:02d}", _TITLE, _INK)
     pen.y += 2
     pen.text(f"{record.place}, radius {aoi.radius_m / 1000:g} km", _SMALL, _FAINT)
-    pen.text(f"{season.start} to {season.end}", _SMALL, _FAINT)
+    pen.text(f"{season.start} {'as of' if record.as_of else 'to'} {season.end}", _SMALL, _FAINT)
     pen.rule()
     for line in _lines(record):
         pen.entry(line, tally.mapped)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from geocrop_processes.domain.aoi import Aoi
 from geocrop_processes.domain.grid import Grid
@@ -115,6 +116,18 @@ class MapRecord:
     def notice(self) -> str | None:
         """What must be said of a product whose imagery or model is simulated; None of a real one."""
         return SIMULATED_NOTICE if self.simulated or self.card.simulated else None
+
+    @property
+    def as_of(self) -> str | None:
+        """The as-of date of a map within a season, YYYY-MM-DD; None where the whole season counted."""
+        return str(self.season.end) if self.season.as_of_day else None
+
+    @property
+    def seen(self) -> dict[str, Any]:
+        """The season as JSON values; of a map within one, its as-of date and how many dekads counted."""
+        season = self.season
+        found = {"year": season.year, "start": str(season.start), "end": str(season.end)}
+        return found | ({"as_of": self.as_of, "dekads": season.dekads} if self.as_of else {})
 
     @property
     def place(self) -> str:

@@ -99,12 +99,14 @@ def build_item(record: MapRecord, assets: Sequence[ProductAsset]) -> pystac.Item
 
 def _common(record: MapRecord) -> dict[str, Any]:
     season = record.season
+    within = " (within the season)" if record.as_of else ""
     about = (
         f"Crop types within {record.aoi.radius_m:g} m of {record.place} from "
-        f"{season.start} to {season.end}, from {len(record.scenes)} Sentinel-2 scenes by the model {record.model}."
+        f"{season.start} to {season.end}{within}, from {len(record.scenes)} Sentinel-2 scenes by the model {record.model}."
     )
     return {
-        "title": f"Crop map {season.year}/{(season.year + 1) % 100:02d}",
+        "title": f"Crop map {season.year}/{(season.year + 1) % 100:02d}"
+        + (f" as of {record.as_of}" if record.as_of else ""),
         "description": f"{record.notice} {about}" if record.notice else about,
         "created": _stamp(record.created),
         "gsd": PIXEL_M,
@@ -131,7 +133,6 @@ def _processing(record: MapRecord) -> dict[str, Any]:
 
 
 def _provenance(record: MapRecord) -> dict[str, Any]:
-    season = record.season
     return {
         "geocrop:simulated": record.notice is not None,
         "geocrop:digest": record.digest,
@@ -141,11 +142,7 @@ def _provenance(record: MapRecord) -> dict[str, Any]:
             "lat": record.aoi.lat,
             "radius_m": record.aoi.radius_m,
         },
-        "geocrop:season": {
-            "year": season.year,
-            "start": season.start.isoformat(),
-            "end": season.end.isoformat(),
-        },
+        "geocrop:season": record.seen,
         "geocrop:model": {"name": record.card.name, "version": record.model_version},
         "geocrop:engines": list(record.engines),
         "geocrop:applicability": _applicability(record),

@@ -32,11 +32,7 @@ def summarise(record: MapRecord) -> dict[str, Any]:
             "radius_m": record.aoi.radius_m,
             "hectares": _hectares(tally.inside),
         },
-        "season": {
-            "year": record.season.year,
-            "start": record.season.start.isoformat(),
-            "end": record.season.end.isoformat(),
-        },
+        "season": record.seen,
         "model": {"name": record.card.name, "version": record.model_version},
         "mapped_hectares": _hectares(tally.mapped),
         "unmapped_hectares": _hectares(tally.inside - tally.mapped),

@@ -30,7 +30,7 @@ class WorkerContext:
     """Where models come from."""
     access: Access
     """How scenes are read."""
-    models: dict[str, RegisteredModel] = field(default_factory=dict)
+    models: dict[tuple[str, str], RegisteredModel] = field(default_factory=dict)
     """Those that were loaded, by reference: a version never changes."""
     stopping: Asked = never
     """Whether the worker is asked to end: what it does is left, and another worker's."""
@@ -48,11 +48,12 @@ class WorkerContext:
             stopping=stopping,
         )
 
-    def model(self, reference: str) -> RegisteredModel:
-        """A model, loaded once."""
-        if reference not in self.models:
-            self.models[reference] = self.registry.load(reference)
-        return self.models[reference]
+    def model(self, reference: str, as_of: str = "") -> RegisteredModel:
+        """A model, loaded once for each date within the season."""
+        key = (reference, as_of)
+        if key not in self.models:
+            self.models[key] = self.registry.load(reference, as_of)
+        return self.models[key]
 
     def find(self, aoi: Aoi, season: Season) -> Found:
         """The scenes of a place and season; those of the simulated archive are files of the data folder.

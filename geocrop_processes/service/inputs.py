@@ -26,8 +26,9 @@ from geocrop_processes.service.problems import (
 from geocrop_processes.service.processes import CROP_CLASSIFICATION, Description
 from geocrop_processes.settings import Settings
 
-Resolve = Callable[[str], str]
-"""A model's reference as somebody wrote it -> `name@version`; raises `UnknownModel`."""
+Resolve = Callable[[str, str], str]
+"""A model's reference as somebody wrote it, and an as-of date "MM-DD" or "" -> `name@version`; raises `UnknownModel`,
+`UnknownAsOf`."""
 
 _MODES = ("value", "reference")
 _RESPONSES = ("document", "raw")
@@ -151,8 +152,8 @@ def _map_inputs(values: dict[str, Any], settings: Settings, resolve: Resolve) ->
     try:
         place = Aoi(*_floats(values["aoi"]))
         place.check(settings.service_region(), settings.map.max_radius_m)
-        _check_season(values)
-        model = resolve(values.get("model", settings.map.model))
+        season = _season(values)
+        model = resolve(values.get("model", settings.map.model), season.as_of_day)
     except InvalidRequest as error:
         name = INPUTS_OF_ERRORS.get(type(error), "model")
         if name == "year" and "as-of" in str(error):
@@ -166,11 +167,11 @@ def _floats(numbers: list[Any]) -> list[float]:
     return [float(v) if abs(v) < 1e300 else math.inf for v in numbers]
 
 
-def _check_season(values: Mapping[str, Any]) -> None:
-    """Accept the season, or say why not.
+def _season(values: Mapping[str, Any]) -> Season:
+    """The season that is asked for.
 
     Raises:
-        InvalidSeason: there is none, it has not begun, or the as-of date lies outside it.
+        InvalidSeason: there is none, it has not begun, or the as-of date lies outside it or is too early.
     """
     as_of = values.get("as_of")
     season = Season(values["year"], None if as_of is None else _day(as_of))
@@ -178,6 +179,7 @@ def _check_season(values: Mapping[str, Any]) -> None:
         raise InvalidSeason(
             f"There is no imagery of season {season.year} yet: it begins on {season.start}."
         )
+    return season
 
 
 def _day(text: str) -> date:

@@ -21,6 +21,7 @@ from geocrop_processes.errors import (
     StorageUnavailable,
     StoreUnavailable,
     Unavailable,
+    UnknownAsOf,
     UnknownJob,
     UnknownModel,
 )
@@ -98,6 +99,7 @@ INPUTS_OF_ERRORS: dict[type[GeoCropError], str] = {
     OutsideRegion: "aoi",
     InvalidSeason: "year",
     UnknownModel: "model",
+    UnknownAsOf: "as_of",
     InvalidLabels: "labels",
     InvalidTable: "samples",
 }

@@ -195,9 +195,9 @@ def test_without_the_cloud_mask_a_twentieth_of_the_agreement_is_lost(
     # bands of cloudy scenes are read too, and the kernels are told that all is vegetation
     monkeypatch.setattr(bands, "_IS_CLEAR", np.arange(256) > 0)
 
-    def compute_unmasked(cube: Any, *others: Any) -> Features:
+    def compute_unmasked(cube: Any, *others: Any, until: int) -> Features:
         cube[:, -1][cube[:, -1] > 0] = 4
-        return compute_block(cube, *others)
+        return compute_block(cube, *others, until=until)
 
     monkeypatch.setattr(view, "compute_block", compute_unmasked)
     product = demo.map("no-mask", DEMO_AOI)

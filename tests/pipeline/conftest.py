@@ -140,21 +140,26 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     return World(folder, tuple(items), truth)
 
 
-@pytest.fixture(scope="session")
-def samples() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
-    """Features (180, 51) of clear views of the three classes, and their codes (180,)."""
+def clear_views(until: int = 27) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
+    """Clear views of the three classes: features of the first dekads (180, 51), and codes (180,)."""
     random = np.random.default_rng(8)
     truth = np.repeat(np.array([1, 4, 13], np.uint8), 60)
     days = [datetime(2022, 9, 1, tzinfo=UTC).date() + timedelta(days=d) for d in range(2, 272, 7)]
     dn = np.stack([_digital_numbers(truth, (day - SEASON.start).days, random) for day in days])
-    return compute(dn, np.full((len(days), len(truth)), 5, np.uint8), days).values.T, truth
+    features = compute(dn, np.full((len(days), len(truth)), 5, np.uint8), days, until)
+    return np.ascontiguousarray(features.values.T), truth
+
+
+@pytest.fixture(scope="session")
+def samples() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
+    """`clear_views` of the whole season."""
+    return clear_views()
 
 
 @pytest.fixture(scope="session")
 def model(samples: tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]) -> RegisteredModel:
     """A small ensemble that was trained on clear views of the three classes."""
-    features, truth = samples
-    ensemble = Ensemble.train(np.ascontiguousarray(features), truth, seed=3, rounds=8)
+    ensemble = Ensemble.train(*samples, seed=3, rounds=8)
     card = ModelCard(
         name="stripes",
         description="Three classes in stripes.",
@@ -181,6 +186,13 @@ def wary(
     varies = (np.ptp(crops, axis=1) > 0).astype(float)
     known = Applicability.fit(crops, varies, np.arange(crops.shape[1]) % 4)
     return replace(model, applicability=known)
+
+
+@pytest.fixture(scope="session")
+def model_within(model: RegisteredModel) -> RegisteredModel:
+    """The same as of 5 March: trained on series that end with February, the 18th dekad."""
+    ensemble = Ensemble.train(*clear_views(18), seed=3, rounds=8)
+    return replace(model, ensemble=ensemble, as_of="03-05")
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geocrop_processes.errors import UnknownModel
+from geocrop_processes.errors import UnknownAsOf, UnknownModel
 from geocrop_processes.service.inputs import Order, check, parse
 from geocrop_processes.service.problems import INVALID_PARAMETER, NO_SUCH_OUTPUT, Problem
 from geocrop_processes.service.processes import DESCRIPTIONS
@@ -18,9 +18,11 @@ AOI = [30.20, -17.36, 1500]
 GOOD: dict[str, Any] = {"aoi": AOI, "year": 2022}
 
 
-def resolve(reference: str) -> str:
+def resolve(reference: str, as_of: str = "") -> str:
     if reference.partition("@")[0] != "geocrop-demo":
         raise UnknownModel(f"There is no model {reference!r}; registered are: geocrop-demo@2.")
+    if as_of not in {"", "01-31"}:
+        raise UnknownAsOf(f"The model was not trained for the date {as_of}; it knows: 01-31.")
     return "geocrop-demo@2"
 
 
@@ -85,6 +87,8 @@ def test_every_input_can_be_given_and_wrapped_as_a_value() -> None:
         ({"year": 2999}, ("'year'", "2999", "begins on 2999-09-01")),
         ({"year": 10**30}, ("'year'", "calendar")),
         ({"as_of": "2022-08-31"}, ("'as_of'", "2022-08-31", "2022-09-01 to 2023-05-31")),
+        ({"as_of": "2022-10-15"}, ("'as_of'", "10-15 is too early", "10-31 is the first")),
+        ({"as_of": "2023-02-05"}, ("'as_of'", "02-05", "it knows: 01-31")),
         ({"as_of": "tomorrow"}, ("'as_of'", "tomorrow", "YYYY-MM-DD")),
         ({"as_of": "20230131"}, ("'as_of'", "20230131", "YYYY-MM-DD")),
         ({"as_of": "2023-W05-2"}, ("'as_of'", "2023-W05-2", "YYYY-MM-DD")),
@@ -99,6 +103,11 @@ def test_bad_input_is_refused_with_its_name_its_value_and_what_is_allowed(
 ) -> None:
     detail = refusal(GOOD | change)
     assert all(words in detail for words in said), detail
+
+
+def test_the_last_day_of_a_season_is_no_date_within_it() -> None:
+    # the whole season counts then, which every model knows
+    assert order(GOOD | {"as_of": "2023-05-31"}).inputs["model"] == "geocrop-demo@2"
 
 
 @pytest.mark.parametrize("name", ["aoi", "year"])

@@ -24,7 +24,7 @@ ASYNC = RequestedProcessExecutionMode.respond_async
 class Models:
     """A registry that knows every name."""
 
-    def resolve(self, reference: str) -> str:
+    def resolve(self, reference: str, _as_of: str = "") -> str:
         return f"{reference}@1"
 
 

@@ -27,10 +27,10 @@ GOOD = {"aoi": [30.20, -17.36, 1500], "year": 2022}
 class Models:
     """A registry that knows a name, and has no files."""
 
-    def resolve(self, reference: str) -> str:
+    def resolve(self, reference: str, _as_of: str = "") -> str:
         return f"{reference}@1"
 
-    def load(self, reference: str) -> Any:
+    def load(self, reference: str, _as_of: str = "") -> Any:
         raise UnknownModel(f"There is no model {reference!r}; registered are: none yet.")
 
 

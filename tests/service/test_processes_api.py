@@ -36,7 +36,7 @@ OGC = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0/"
 class Models:
     """A registry of one model."""
 
-    def resolve(self, reference: str) -> str:
+    def resolve(self, reference: str, _as_of: str = "") -> str:
         if reference.partition("@")[0] != "geocrop-demo":
             raise UnknownModel(f"There is no model {reference!r}; registered are: geocrop-demo@2.")
         return "geocrop-demo@2"

@@ -80,7 +80,8 @@ DESCRIPTION: Description = {
         ),
         "as_of": optional(
             "As-of date",
-            "Use imagery up to this day only, for a map within a season: YYYY-MM-DD.",
+            "For a map within a season, YYYY-MM-DD: only dekads (thirds of months) that have ended by this day "
+            "count. The model must have been trained for the date.",
             {"type": "string", "format": "date"},
         ),
         "fresh": optional(

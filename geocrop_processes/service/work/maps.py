@@ -15,6 +15,7 @@ from geocrop_processes.pipeline.plan import plan as plan_map
 from geocrop_processes.pipeline.product import ITEM
 from geocrop_processes.pipeline.product import finish as finish_map
 from geocrop_processes.publish.assets import KINDS as FILES
+from geocrop_processes.registry import RegisteredModel
 from geocrop_processes.service.context import WorkerContext
 from geocrop_processes.service.jobs import Job
 from geocrop_processes.service.steps import Step
@@ -29,11 +30,12 @@ _ITEM_TYPE = "application/geo+json"
 def plan(context: WorkerContext, step: Step, lost: Asked) -> bool:
     """Decide what will be done, unless the same map exists."""
     job = context.store.get(step.job_id)
-    model = context.model(job.inputs["model"])
+    request = _request(context.settings, job)
+    model = context.model(job.inputs["model"], request.season.as_of_day)
     made = plan_map(
         job.id,
         job.created,
-        _request(context.settings, job),
+        request,
         model,
         context.find,
         context.access,
@@ -65,6 +67,10 @@ def _request(settings: Settings, job: Job) -> Request:
     )
 
 
+def _model(context: WorkerContext, planned: Plan) -> RegisteredModel:
+    return context.model(planned.model, planned.request.season.as_of_day)
+
+
 def _exists(context: WorkerContext, digest: str) -> bool:
     """Whether a whole product of the digest is published; one that lacked a scene is made anew."""
     earlier = context.store.product_of(digest)
@@ -84,7 +90,7 @@ def block(context: WorkerContext, step: Step, lost: Asked) -> bool:
     map_block(
         planned,
         found,
-        context.model(planned.model),
+        _model(context, planned),
         context.storage,
         context.access,
         attempt=step.attempt,
@@ -99,7 +105,7 @@ def finish(context: WorkerContext, step: Step, lost: Asked) -> bool:
     if f"{folder}{ITEM}" not in storage.list(RESULTS, folder):
         planned = Plan.from_json(context.store.plan_of(step.job_id))
         attempts = context.store.attempts_of_blocks(step.job_id)
-        model = context.model(planned.model)
+        model = _model(context, planned)
         finish_map(planned, model, storage, attempts=attempts, abandoned=lost)
     discard_results(step.job_id, storage)
     # what a killed attempt has left half written

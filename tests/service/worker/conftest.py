@@ -186,7 +186,7 @@ def context(
         storage,
         registry,
         settings.access(),
-        {model.reference: model},
+        {(model.reference, ""): model},
     )
     yield opened
     opened.store.close()
