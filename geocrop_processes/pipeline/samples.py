@@ -1,130 +1,40 @@
 """Labels in, a table of samples out: each labelled pixel's 51 features, as a map of the place would see them.
 
-`plan_samples` groups the labels to sites and searches their scenes, `sample_block` looks at one site and stores what
-it saw, `finish_samples` joins the table. A queue calls them one by one; `extract_samples` calls them here.
+`plan_samples` gathers the labels to sites and searches their scenes, `sample_block` looks at one site and stores what
+it saw, `finish_samples` joins the table. A queue calls them one by one, anywhere, in any order of sites, again after a
+failure; `extract_samples` calls them here.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from types import MappingProxyType
-from typing import Any
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from datetime import UTC, datetime
 
 from geocrop_processes.imagery.access import Access
-from geocrop_processes.pipeline.abandon import Asked, never
-from geocrop_processes.pipeline.labels import Labels
+from geocrop_processes.pipeline.block import discard_results
 from geocrop_processes.pipeline.plan import Find
-from geocrop_processes.publish.assets import ProducedFile
+from geocrop_processes.pipeline.sample_plan import (
+    SamplePlan,
+    SampleRequest,
+    Site,
+    plan_samples,
+)
+from geocrop_processes.pipeline.sample_table import Samples, finish_samples
+from geocrop_processes.pipeline.site import sample_block
 from geocrop_processes.storage import Storage
 
 Progress = Callable[[float, str], None]
 """Told the share that is done, 0..1, and what is being done."""
 
-
-@dataclass(frozen=True)
-class SampleRequest:
-    """What is asked for."""
-
-    labels: Labels
-    """The labelled places."""
-    catalog_url: str
-    """The address that scenes are searched at, as reports name it."""
-    per_field: int = 20
-    """The most pixels of one polygon."""
-    seed: int = 1
-    """Of the drawing of a polygon's pixels."""
-    as_of: tuple[str, ...] = ()
-    """Dates "MM-DD" within the season to compute features of, beside the whole season."""
-    min_acquisitions: int = 6
-    """A site with fewer readable acquisitions is left out."""
-
-
-@dataclass(frozen=True)
-class Site:
-    """A place and season that is looked at in one step."""
-
-    name: str
-    """Unique within the job."""
-    pixels: int
-    """Labelled pixels."""
-
-
-@dataclass(frozen=True)
-class SamplePlan:
-    """What a job will do; it travels as JSON. What a site needs is stored apart."""
-
-    job_id: str
-    """The job."""
-    created: datetime
-    """When the job was made, UTC."""
-    sites: tuple[Site, ...]
-    """The steps."""
-
-    @property
-    def blocks(self) -> list[Site]:
-        """The steps: `name` is unique."""
-        return list(self.sites)
-
-    def to_json(self) -> bytes:
-        """The plan as JSON."""
-        raise NotImplementedError
-
-    @classmethod
-    def from_json(cls, content: bytes) -> "SamplePlan":
-        """The inverse of `to_json`."""
-        raise NotImplementedError
-
-
-@dataclass(frozen=True)
-class Samples:
-    """An extraction that is done."""
-
-    job_id: str
-    """The job."""
-    report: dict[str, Any]
-    """What was extracted, as in `report.json`."""
-    files: tuple[ProducedFile, ...]
-    """`samples` (samples.parquet) and `report` (report.json)."""
-    paths: dict[str, str]
-    """Where each file is, by key."""
-
-
-def plan_samples(  # noqa: PLR0913 - everything that is decided from
-    job_id: str,
-    created: datetime,
-    request: SampleRequest,
-    find: Find,
-    access: Access,
-    *,
-    storage: Storage,
-    abandoned: Asked = never,
-) -> SamplePlan:
-    """Group the labels to sites and find the scenes of each."""
-    raise NotImplementedError
-
-
-def sample_block(
-    planned: SamplePlan,
-    site: Site,
-    storage: Storage,
-    access: Access,
-    *,
-    attempt: int = 1,
-    abandoned: Asked = never,
-) -> None:
-    """Look at one site and store its samples as a checkpoint."""
-    raise NotImplementedError
-
-
-def finish_samples(
-    planned: SamplePlan,
-    storage: Storage,
-    *,
-    attempts: Mapping[str, int] = MappingProxyType({}),
-    abandoned: Asked = never,
-) -> Samples:
-    """Join the table of stored sites; `discard_results` (pipeline/block.py) removes them afterwards."""
-    raise NotImplementedError
+__all__ = [
+    "SamplePlan",
+    "SampleRequest",
+    "Samples",
+    "Site",
+    "extract_samples",
+    "finish_samples",
+    "plan_samples",
+    "sample_block",
+]
 
 
 def extract_samples(  # noqa: PLR0913 - everything that a job needs, handed over as values
@@ -137,5 +47,37 @@ def extract_samples(  # noqa: PLR0913 - everything that a job needs, handed over
     threads: int = 1,
     progress: Progress = lambda _share, _message: None,
 ) -> Samples:
-    """Extract samples here and now."""
-    raise NotImplementedError
+    """Extract samples here and now.
+
+    Args:
+        job_id: names the folder of the files, `results/<job_id>/`.
+        request: the labels and how to go about them.
+        find: finds the scenes.
+        storage: where the files go.
+        access: how scenes are read.
+        threads: sites looked at at once; changes no byte.
+        progress: told what is being done.
+
+    Raises:
+        GeoCropError: as `plan_samples`, `sample_block` and `finish_samples` say.
+    """
+    progress(0.0, "searching scenes")
+    try:
+        planned = plan_samples(job_id, datetime.now(UTC), request, find, access, storage=storage)
+        progress(0.1, f"{len(planned.sites)} sites")
+        with ThreadPoolExecutor(threads) as pool:
+            running = [
+                pool.submit(sample_block, planned, s, storage, access) for s in planned.sites
+            ]
+            try:
+                for done, site in enumerate(as_completed(running), 1):
+                    site.result()
+                    progress(0.1 + 0.8 * done / len(running), f"site {done} of {len(running)}")
+            finally:
+                pool.shutdown(cancel_futures=True)
+        progress(0.9, "joining the table")
+        samples = finish_samples(planned, storage)
+    finally:
+        discard_results(job_id, storage)
+    progress(1.0, "done")
+    return samples

@@ -5,7 +5,6 @@ anything is read, and every value before anything is computed.
 """
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,9 +19,10 @@ import pyarrow.parquet as pq
 from pyproj import Transformer
 
 import geocrop_processes
+from geocrop_processes.domain.as_of import WHOLE, in_order
 from geocrop_processes.domain.legend import Legend
 from geocrop_processes.domain.season import FIRST_YEAR
-from geocrop_processes.errors import InvalidTable, UnusableModel
+from geocrop_processes.errors import InvalidSeason, InvalidTable, UnusableModel
 from geocrop_processes.features.order import FEATURE_ORDER_V1, FINGERPRINT
 from geocrop_processes.models.labelled import LabelledSamples
 
@@ -36,7 +36,6 @@ MAX_ROWS = 2_000_000
 """The most rows that are read, where nothing else is said."""
 _SCENES_PER_ROW = 1000
 """More scenes than that no pixel and season has."""
-_AS_OF = re.compile(r"(0[1-59]|1[0-2])-(0[1-9]|[12][0-9]|3[01])|")
 
 SCHEMA = pa.schema(
     [
@@ -131,11 +130,9 @@ class Table:
     @cached_property
     def as_of_dates(self) -> tuple[str, ...]:
         """The dates "MM-DD" within the season that there are features of, in the season's order."""
-        found = set(self.rows["as_of"].to_pylist()) - {""}
-        # September comes before January
-        return tuple(sorted(found, key=lambda day: ((int(day[:2]) - 9) % 12, day)))
+        return in_order(set(pc.unique(self.rows["as_of"]).to_pylist()) - {WHOLE})
 
-    def samples(self, as_of: str = "") -> LabelledSamples:
+    def samples(self, as_of: str = WHOLE) -> LabelledSamples:
         """The samples with their features of the whole season, or as of a date.
 
         Args:
@@ -258,10 +255,11 @@ def _check_numbers(rows: pa.Table) -> None:
         wrong = values[~((values >= least) & (values <= most))]
         if len(wrong):
             raise InvalidTable(f"The table's {name} {wrong[0]} is not within {least}..{most}.")
-    strange = [day for day in pc.unique(rows["as_of"]).to_pylist() if not _AS_OF.fullmatch(day)]
-    if strange:
-        raise InvalidTable(f"The table's as-of date {strange[0]!r} is no 'MM-DD' of a season.")
+    try:
+        in_order(set(pc.unique(rows["as_of"]).to_pylist()) - {WHOLE})
+    except InvalidSeason as error:
+        raise InvalidTable(f"The table's dates cannot be used: {error}") from error
     values = _features(rows)
-    cut = (rows["as_of"].to_numpy(zero_copy_only=False) != "")[:, None]
+    cut = (rows["as_of"].to_numpy(zero_copy_only=False) != WHOLE)[:, None]
     if not (np.isfinite(values) | (np.isnan(values) & cut)).all():
         raise InvalidTable("The table has features that are no numbers.")

@@ -47,20 +47,22 @@ class View:
             n_valid=found.n_valid,
             max_gap_days=found.max_gap_days,
             used=np.array(self.used, str),
+            left_out=np.array([[s.key, s.reason] for s in self.left_out], str).reshape(-1, 2),
             allow_pickle=False,
         )
         return buffer.getvalue()
 
     @classmethod
     def from_bytes(cls, content: bytes) -> "View":
-        """The inverse of `to_bytes`, for a view that lacks no scene.
+        """The inverse of `to_bytes`.
 
         Raises:
             ValueError, KeyError, EOFError, BadZipFile: the content is no view.
         """
         with np.load(BytesIO(content), allow_pickle=False) as arrays:
             features = Features(arrays["values"], arrays["n_valid"], arrays["max_gap_days"])
-            return cls(features, tuple(str(key) for key in arrays["used"]), ())
+            left_out = tuple(LeftOut(str(key), str(why)) for key, why in arrays["left_out"])
+            return cls(features, tuple(str(key) for key in arrays["used"]), left_out)
 
 
 def view(

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-_COG = "image/tiff; application=geotiff; profile=cloud-optimized"
+COG = "image/tiff; application=geotiff; profile=cloud-optimized"
+"""What a cloud-optimised GeoTIFF is, for programs."""
+GEOJSON = "application/geo+json"
+"""What a STAC item is, for programs."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +28,9 @@ class AssetKind:
 
 KINDS: Mapping[str, AssetKind] = MappingProxyType(
     {
-        "class-map": AssetKind("class-map.tif", _COG, "Crop classes", ("data",)),
-        "confidence": AssetKind("confidence.tif", _COG, "Confidence and clear views", ("data",)),
-        "probabilities": AssetKind("probabilities.tif", _COG, "Class probabilities", ("data",)),
+        "class-map": AssetKind("class-map.tif", COG, "Crop classes", ("data",)),
+        "confidence": AssetKind("confidence.tif", COG, "Confidence and clear views", ("data",)),
+        "probabilities": AssetKind("probabilities.tif", COG, "Class probabilities", ("data",)),
         "summary": AssetKind("summary.json", "application/json", "Figures", ("metadata",)),
         "quicklook": AssetKind("quicklook.png", "image/png", "Picture", ("overview",)),
         "style": AssetKind("class-map.qml", "application/xml", "QGIS style", ("style",)),
