@@ -665,6 +665,7 @@ def test_a_run_keeps_what_was_measured_and_drawn(registry: Registry, ensemble: E
         "as_of": "",
         "checksums_sha256": entry.tags["checksums_sha256"],
         "fingerprint": "v1:abc",
+        "job": "",
         "simulated": "true",
         "table_sha256": "ab" * 32,
     }

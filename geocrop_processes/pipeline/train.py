@@ -1,16 +1,26 @@
 """A table of samples in, a registered model out: trained, judged, described, kept."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from geocrop_processes.domain.as_of import in_order
+from geocrop_processes.domain.legend import Legend
+from geocrop_processes.errors import InvalidTable
 from geocrop_processes.models.card import ModelCard
-from geocrop_processes.pipeline.abandon import Asked, never
+from geocrop_processes.models.labelled import LabelledSamples
+from geocrop_processes.models.training import MAX_ROUNDS, Options, train
+from geocrop_processes.pipeline.abandon import Asked, leave, never
+from geocrop_processes.pipeline.table import Table
+from geocrop_processes.pipeline.trained import Part, describe, record_of, report_of
 from geocrop_processes.publish.assets import ProducedFile
-from geocrop_processes.registry import Registry
+from geocrop_processes.publish.card_page import card_page
+from geocrop_processes.registry import Learned, RegisteredModel, Registry
 from geocrop_processes.registry.names import check_alias, check_name
-from geocrop_processes.storage import Storage
+from geocrop_processes.storage import RESULTS, Storage
 
 CANDIDATE = "candidate"
 """The alias of a new model where none is asked for: whoever trusts it promotes it."""
@@ -53,6 +63,8 @@ class TrainingRequest:
     """The alias that points to it; None gives none."""
     threads: int = 2
     """Used for each fit."""
+    max_rounds: int = MAX_ROUNDS
+    """Boosting rounds of a member, at most."""
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -60,6 +72,20 @@ class TrainingRequest:
             check_alias(self.alias)
         if self.as_of is not None:
             in_order(self.as_of)
+        _ = self.options
+
+    @property
+    def options(self) -> Options:
+        """How each training is done."""
+        return Options(
+            seed=self.seed,
+            threads=self.threads,
+            folds=self.folds,
+            block_m=self.block_m,
+            max_rounds=self.max_rounds,
+            trials=self.trials,
+            budget_s=self.budget_s,
+        )
 
 
 @dataclass(frozen=True)
@@ -72,6 +98,8 @@ class TrainedModel:
     """The model as `name@version`."""
     card: ModelCard
     """What is known of it."""
+    report: dict[str, Any]
+    """Its figures, as in `report.json`."""
     files: tuple[ProducedFile, ...]
     """`card` (card.json), `card-page` (card.html) and `report` (report.json)."""
     paths: dict[str, str]
@@ -107,4 +135,116 @@ def train_model(  # noqa: PLR0913 - everything that a job needs, handed over as 
         Abandoned: it is not wanted any more.
         RegistryUnavailable, StorageUnavailable: the registry or the storage does not answer.
     """
-    raise NotImplementedError
+    read = Table.from_parquet(table)
+    learnt = _learn(read, request, progress, abandoned)
+    leave(abandoned)
+    progress(0.96, "Registering the model")
+    told = describe(request.name, learnt, read, created, hashlib.sha256(table).hexdigest())
+    card = replace(
+        told,
+        description=request.description or told.description,
+        use=request.use or told.use,
+        limits=request.limits or told.limits,
+    )
+    model = _register(job_id, learnt, card, request.alias, registry)
+    return _publish(job_id, model, learnt, storage)
+
+
+def _register(
+    job_id: str, learnt: Mapping[str, Part], card: ModelCard, alias: str | None, registry: Registry
+) -> RegisteredModel:
+    """Register the model; one that the same job has registered before it was stopped is taken as it is."""
+    earlier = registry.trained_by(job_id, card.name)
+    if earlier:
+        if alias:
+            registry.promote(earlier.reference, alias)
+        return earlier
+    learned = {
+        day: Learned(part.trained.ensemble, part.trained.applicability)
+        for day, part in learnt.items()
+    }
+    whole = learned.pop("")
+    return registry.save(
+        whole.ensemble,
+        card,
+        applicability=whole.applicability,
+        in_season=learned,
+        record=record_of(learnt, card, job_id),
+        alias=alias,
+    )
+
+
+def _learn(
+    table: Table, request: TrainingRequest, progress: Progress, abandoned: Asked
+) -> dict[str, Part]:
+    """One training for the whole season and each date, by date; all of the same classes."""
+    known = table.as_of_dates
+    dates = known if request.as_of is None else in_order(request.as_of)
+    unknown = [day for day in dates if day not in known]
+    if unknown:
+        raise InvalidTable(
+            f"The table has no features as of {', '.join(unknown)}; its dates are: {', '.join(known) or 'none'}."
+        )
+    found: dict[str, Part] = {}
+    for number, day in enumerate(("", *dates)):
+        samples = table.samples(day)
+        if found:
+            _check_classes(samples, found[""].samples, day, table.legend)
+        tell = _tell(progress, number, 1 + len(dates), day, abandoned)
+        options = replace(request.options, compare=not day)
+        found[day] = Part(samples, train(samples, options, tell=tell))
+    return found
+
+
+def _check_classes(
+    samples: LabelledSamples, whole: LabelledSamples, day: str, legend: Legend
+) -> None:
+    """Raises: InvalidTable: a class of the whole season has no sample of the date."""
+    lacking = sorted({*whole.codes.tolist()} - {*samples.codes.tolist()})
+    if lacking:
+        raise InvalidTable(
+            f"As of {day} the table has no sample of {', '.join(map(legend.name_of, lacking))}: a model's dates have "
+            "the classes of the whole season. Leave that date out."
+        )
+
+
+def _tell(progress: Progress, number: int, count: int, day: str, abandoned: Asked) -> Progress:
+    """Progress of one training as that of all; asks whether to go on."""
+
+    def tell(share: float, message: str) -> None:
+        leave(abandoned)
+        progress(0.95 * (number + share) / count, f"{message}, as of {day}" if day else message)
+
+    return tell
+
+
+def _publish(
+    job_id: str, model: RegisteredModel, learnt: Mapping[str, Part], storage: Storage
+) -> TrainedModel:
+    """Store what describes the model."""
+    card = model.card
+    report = report_of(model, learnt[""].trained)
+    contents = (
+        ("card", "card.json", "application/json", _json(card.to_json())),
+        (
+            "card-page",
+            "card.html",
+            "text/html",
+            card_page(card, model.version, model.checksums).encode(),
+        ),
+        ("report", "report.json", "application/json", _json(report)),
+    )
+    for _, name, media_type, content in contents:
+        storage.put(RESULTS, f"results/{job_id}/{name}", content, media_type)
+    return TrainedModel(
+        job_id,
+        model.reference,
+        card,
+        report,
+        tuple(ProducedFile.of_bytes(*of) for of in contents),
+        {key: storage.url(RESULTS, f"results/{job_id}/{name}") for key, name, _, _ in contents},
+    )
+
+
+def _json(values: Mapping[str, Any]) -> bytes:
+    return json.dumps(values, indent=1, allow_nan=False).encode()

@@ -29,6 +29,8 @@ class RunRecord:
     """What was measured, by name; only finite numbers are kept."""
     files: Mapping[str, bytes] = field(default_factory=dict)
     """Pictures and pages for people, by path: `pictures/reliability.png`, `card.html`."""
+    job_id: str = ""
+    """The job that trained, if one did."""
 
 
 @dataclass(frozen=True)

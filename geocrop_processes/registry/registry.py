@@ -83,16 +83,17 @@ class Registry:
         _check(card, learned)
         if alias is not None:
             check_alias(alias)
-        files = pack(card, learned)
+        files, record = pack(card, learned), record or RunRecord()
         tags = {
             "as_of": " ".join(card.as_of),
             "checksums_sha256": sha256(files[CHECKSUMS]),
             "fingerprint": card.fingerprint,
+            "job": record.job_id,
             "simulated": str(card.simulated).lower(),
             "table_sha256": card.table_sha256,
         }
         with translated(f"save {card.name!r}"):
-            run_id, source = self._runs.keep(files, card, record or RunRecord())
+            run_id, source = self._runs.keep(files, card, record)
             try:
                 self._client.create_registered_model(card.name)
             except MlflowException as error:
@@ -133,6 +134,15 @@ class Registry:
             learned.applicability,
             as_of,
         )
+
+    def trained_by(self, job_id: str, name: str) -> RegisteredModel | None:
+        """The version of a model that a job has registered; None where it has registered none.
+
+        Raises:
+            UnusableModel, RegistryUnavailable, StorageUnavailable: as `load`.
+        """
+        entry = self._versions.of_job(job_id, name)
+        return self.load(f"{name}@{entry.version}") if entry else None
 
     def card(self, reference: str) -> tuple[ModelCard, str]:
         """The card of a model and its `name@version`; the model itself is not loaded.

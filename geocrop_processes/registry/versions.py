@@ -54,6 +54,16 @@ class Versions:
             )
         return entry
 
+    def of_job(self, job_id: str, name: str) -> ModelVersion | None:
+        """The version of a model that a job has registered; None where it has registered none.
+
+        Raises:
+            RegistryUnavailable: the registry does not answer.
+        """
+        with translated(f"list the versions of {name!r}"):
+            found = self._client.search_model_versions(f"name = '{name}' and tags.job = '{job_id}'")
+        return found[0] if found else None
+
     def open(self, entry: ModelVersion, reference: str) -> Stored:
         """The files of a version, none of them read but the checksums.
 
