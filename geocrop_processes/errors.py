@@ -13,6 +13,7 @@
     │   ├── InvalidSample         labelled samples or a sample's design that cannot be used
     │   ├── InvalidLabels         a file of labelled points or polygons that cannot be used; bad rows are named
     │   ├── InvalidTable          a table of samples that cannot be used
+    │   ├── InvalidUpload         a file that was given cannot be taken: its place, its size, its kind
     │   ├── Refused               the service refused the request; its own words are told
     │   └── InvalidSetting        a setting of the deployment; its name is told
     ├── NoMap                     the request is fine, the sky was not; exit code 1
@@ -27,6 +28,7 @@
     │   ├── RegistryUnavailable   the model registry
     │   ├── StoreUnavailable      the job store
     │   ├── BrokerUnavailable     the queue's broker
+    │   ├── SourceUnavailable     the server of a file that was given by reference
     │   └── ServiceUnavailable    the service of one's own: it cannot be started, or does not answer
     ├── Abandoned                 whoever wanted it does not any more; exit code 1
     └── Inconsistent              parts that do not belong together; exit code 1
@@ -91,6 +93,10 @@ class InvalidTable(InvalidRequest):
     """A table of samples is no such table, or one of other features."""
 
 
+class InvalidUpload(InvalidRequest):
+    """A file that was given, by value or by reference, cannot be taken."""
+
+
 class Refused(InvalidRequest):
     """The service refused the request."""
 
@@ -145,6 +151,10 @@ class StoreUnavailable(Unavailable):
 
 class BrokerUnavailable(Unavailable):
     """The queue's broker does not answer; what is due is written down and waits for it."""
+
+
+class SourceUnavailable(Unavailable):
+    """The server of a file that was given by reference does not answer."""
 
 
 class ServiceUnavailable(Unavailable):

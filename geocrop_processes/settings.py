@@ -162,6 +162,27 @@ class ServiceSettings(_Section):
     )
 
 
+class UploadSettings(_Section):
+    """What clients may bring: labels and tables, by value or by reference."""
+
+    hosts: str = Field(
+        "",
+        description="Hosts that files may be fetched from over https, separated by commas, such as "
+        "`data.example.org,files.example.org:8443`; none where it is empty. A host of a private address is never asked.",
+    )
+    max_bytes: int = Field(
+        16 << 20, ge=1024, le=1 << 30, description="The most bytes of a file that is brought."
+    )
+    timeout_s: float = Field(
+        60.0, gt=0, le=600, description="Seconds until a file that is fetched must have come whole."
+    )
+    keep_s: float = Field(
+        86_400.0,
+        ge=60,
+        description="Seconds that what was brought is kept at least, though no job needs it any more.",
+    )
+
+
 class Settings(BaseSettings):
     """Every setting of a deployment."""
 
@@ -184,6 +205,7 @@ class Settings(BaseSettings):
     map: MapSettings = MapSettings()
     cache: CacheSettings = CacheSettings()
     service: ServiceSettings = ServiceSettings()
+    uploads: UploadSettings = UploadSettings()
 
     @classmethod
     def read(cls) -> Self:

@@ -10,8 +10,9 @@ The buckets and their layouts are a contract between all parts of a deployment:
 
 import hashlib
 import shutil
+import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -175,6 +176,27 @@ class Storage:
             root = self._folder / bucket
             root.stat()
             return sorted(k for k in files(root, prefix) if not k.endswith(PARTIAL))
+
+    def ages(self, bucket: str, prefix: str) -> dict[str, float]:
+        """Seconds since each object whose key starts with a prefix was last written, by key.
+
+        Raises:
+            StorageUnavailable: there is no such bucket, or the store does not answer.
+        """
+        now = time.time()
+        if self._folder is not None:
+            folder = self._folder / bucket
+            found = {}
+            for key in self.list(bucket, prefix):
+                # what another removes meanwhile has no age any more
+                with suppress(FileNotFoundError):
+                    found[key] = now - (folder / key).stat().st_mtime
+            return found
+        _check_key(f"{prefix}*")
+        with _translated(f"list {bucket}/{prefix}"):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+            objects = [o for page in pages for o in page.get("Contents", [])]
+        return {o["Key"]: now - o["LastModified"].timestamp() for o in objects}
 
     def delete(self, bucket: str, prefix: str, ending: str = "") -> None:
         """Remove every object whose key starts with a prefix, and ends so; none is fine.

@@ -1,0 +1,271 @@
+"""Fetches a file that a client names by its address: over https, from listed hosts, at public addresses only.
+
+Whoever names an address could make the service ask what only the service can reach. So hosts are listed by
+the deployment, their names are looked up here, every answer must be a public address, and the connection goes
+to the very address that was checked; redirects are followed on the list only.
+"""
+
+import ipaddress
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpcore
+import httpx
+
+from geocrop_processes.errors import InvalidUpload, SourceUnavailable
+
+Resolve = Callable[[str, int], Sequence[str]]
+"""A host and a port -> the addresses that may be connected to; raises what is wrong with them."""
+
+_REDIRECTS = 3
+"""More redirects than this are not followed."""
+_LATER = {408, 425, 429}
+"""Refusals that may pass, beside those from 500 on."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What may be fetched."""
+
+    hosts: frozenset[str]
+    """`host`, or `host:port` where the port is another than 443; lower case."""
+    max_bytes: int
+    """The most bytes."""
+    timeout_s: float
+    """Seconds until all of it must have come."""
+
+    @classmethod
+    def of(cls, hosts: str, max_bytes: int, timeout_s: float) -> "Limits":
+        """Limits whose hosts are separated by commas."""
+        named = (host.strip().lower() for host in hosts.split(","))
+        return cls(frozenset(host for host in named if host), max_bytes, timeout_s)
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What came."""
+
+    content: bytes
+    """The file."""
+    media_type: str
+    """What its server says it is, without parameters, lower case; empty where it says nothing."""
+
+
+def check_address(address: str, limits: Limits) -> httpx.URL:
+    """Accept an address, or say why not; nothing is asked.
+
+    Raises:
+        InvalidUpload: it is none of https, or its host is not listed.
+    """
+    try:
+        url = httpx.URL(address)
+    except (httpx.InvalidURL, UnicodeError, ValueError) as error:
+        raise InvalidUpload(f"{_shown(address)} is no address: {error}.") from error
+    if url.scheme != "https" or url.userinfo:
+        raise InvalidUpload(
+            f"The address {_shown(address)} is not allowed: files are fetched over https, without a password."
+        )
+    host = url.raw_host.decode("ascii")
+    named = host if url.port in {None, 443} else f"{host}:{url.port}"
+    if named not in limits.hosts:
+        allowed = ", ".join(sorted(limits.hosts)) or "none"
+        raise InvalidUpload(
+            f"Files are not fetched from the host {_shown(named)}; allowed are: {allowed}."
+        )
+    return url
+
+
+def public_addresses(
+    host: str,
+    port: int,
+    look_up: Callable[..., Iterable[tuple[Any, ...]]] = socket.getaddrinfo,
+) -> list[str]:
+    """The addresses of a host, each of them public.
+
+    Raises:
+        InvalidUpload: one of them is not.
+        SourceUnavailable: the name cannot be looked up.
+    """
+    try:
+        answers = look_up(host, port, type=socket.SOCK_STREAM)
+        found = list(dict.fromkeys(str(answer[4][0]) for answer in answers))
+    except (OSError, UnicodeError) as error:
+        raise SourceUnavailable(f"The host {host!r} cannot be found: {error}.") from error
+    if not found or not all(_is_public(address) for address in found):
+        # which address it is, is nobody's business who does not know it
+        raise InvalidUpload(f"Files are not fetched from the host {host!r}: it is not public.")
+    return found
+
+
+def fetch(
+    address: str,
+    limits: Limits,
+    *,
+    resolve: Resolve = public_addresses,
+    tls: ssl.SSLContext | None = None,
+) -> Fetched:
+    """Fetch a file.
+
+    Args:
+        address: where it is.
+        limits: what may be fetched.
+        resolve: looks a host up.
+        tls: which certificates are believed; those of the public authorities where it is not given.
+
+    Raises:
+        InvalidUpload: the address is not allowed, there is no such file, or it is too large.
+        SourceUnavailable: its server does not answer, or not in time.
+    """
+    backend = _Pinned(resolve, time.monotonic() + limits.timeout_s)
+    trusted = tls or httpx.create_ssl_context(trust_env=False)
+    with httpcore.ConnectionPool(ssl_context=trusted, network_backend=backend) as pool:
+        for _ in range(_REDIRECTS + 1):
+            url = check_address(address, limits)
+            try:
+                answer = _ask(pool, url, limits)
+            except (httpcore.TimeoutException, TimeoutError) as error:
+                raise SourceUnavailable(
+                    f"{_shown(address)} did not come whole within {limits.timeout_s:g} s."
+                ) from error
+            except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
+                raise SourceUnavailable(f"{_shown(address)} cannot be fetched: {error}.") from error
+            if isinstance(answer, Fetched):
+                return answer
+            address = str(answer)
+    raise InvalidUpload(
+        f"{_shown(address)} is not fetched: it was reached by more than {_REDIRECTS} redirects."
+    )
+
+
+def _ask(pool: httpcore.ConnectionPool, url: httpx.URL, limits: Limits) -> Fetched | httpx.URL:
+    """The file, or where else it is."""
+    target = httpcore.URL(
+        scheme=b"https", host=url.raw_host, port=url.port or 443, target=url.raw_path
+    )
+    headers = {"Host": url.netloc, "Accept": "*/*", "Accept-Encoding": "identity"}
+    wait = dict.fromkeys(("connect", "read", "write", "pool"), limits.timeout_s)
+    shown = _shown(str(url))
+    with pool.stream("GET", target, headers=headers, extensions={"timeout": wait}) as answer:
+        told = httpx.Headers(answer.headers)
+        if answer.status in {301, 302, 303, 307, 308} and "location" in told:
+            try:
+                return url.join(told["location"])
+            except (httpx.InvalidURL, ValueError) as error:
+                raise InvalidUpload(f"{shown} leads to no address: {error}.") from error
+        if answer.status in _LATER or answer.status >= 500:
+            raise SourceUnavailable(f"{shown} was answered with {answer.status}.")
+        if answer.status != 200:
+            raise InvalidUpload(f"{shown} was answered with {answer.status}, not with a file.")
+        if told.get("content-encoding", "identity").lower() != "identity":
+            raise InvalidUpload(f"{shown} comes compressed; it must be given as it is.")
+        content = _read(answer, told.get("content-length", ""), limits, shown)
+        return Fetched(content, told.get("content-type", "").partition(";")[0].strip().lower())
+
+
+def _read(answer: httpcore.Response, announced: str, limits: Limits, shown: str) -> bytes:
+    """The body, as long as it is not too long."""
+    too_large = InvalidUpload(
+        f"{shown} is too large: at most {limits.max_bytes} bytes are allowed."
+    )
+    if announced.isdigit() and int(announced[:20]) > limits.max_bytes:
+        raise too_large
+    content = bytearray()
+    for piece in answer.iter_stream():
+        content += piece
+        if len(content) > limits.max_bytes:
+            raise too_large
+    return bytes(content)
+
+
+def _is_public(address: str) -> bool:
+    """Whether an address is one of the public Internet; one of IPv6 that stands for another is none."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(ip, ipaddress.IPv6Address) and (ip.ipv4_mapped or ip.sixtofour or ip.teredo):
+        return False
+    return ip.is_global and not ip.is_multicast and not ip.is_reserved
+
+
+def _shown(address: str) -> str:
+    """An address in words for people: not too long, and without what may be a secret of it."""
+    plain = address.partition("?")[0].partition("#")[0]
+    return repr(plain if len(plain) <= 120 else f"{plain[:117]}...")
+
+
+class _Pinned(httpcore.NetworkBackend):
+    """Connects to addresses that were checked, and to no other, until a moment."""
+
+    def __init__(self, resolve: Resolve, deadline: float) -> None:
+        self._resolve = resolve
+        self._deadline = deadline
+        self._sockets = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        """Connect to the first of a host's addresses that answers."""
+        failed: Exception = httpcore.ConnectError(f"{host} has no address")
+        for address in self._resolve(host, port):
+            try:
+                stream = self._sockets.connect_tcp(
+                    address, port, _left(self._deadline, timeout), local_address, socket_options
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failed = error
+            else:
+                return _Timed(stream, self._deadline)
+        raise failed
+
+
+class _Timed(httpcore.NetworkStream):
+    """A connection that ends at a moment: one that trickles does not hold a worker for ever."""
+
+    def __init__(self, stream: httpcore.NetworkStream, deadline: float) -> None:
+        self._stream = stream
+        self._deadline = deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, _left(self._deadline, timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, _left(self._deadline, timeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.NetworkStream:
+        secured = self._stream.start_tls(
+            ssl_context, server_hostname, _left(self._deadline, timeout)
+        )
+        return _Timed(secured, self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+def _left(deadline: float, timeout: float | None) -> float:
+    """Seconds that may still be waited.
+
+    Raises:
+        TimeoutException: none.
+    """
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise httpcore.ReadTimeout("it takes too long")
+    return left if timeout is None else min(left, timeout)
