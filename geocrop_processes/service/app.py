@@ -12,12 +12,13 @@ import geocrop_processes
 from geocrop_processes.errors import GeoCropError
 from geocrop_processes.service.assets import EXPOSED_HEADERS, REQUEST_HEADERS, assets_router
 from geocrop_processes.service.catalog import add_catalog
-from geocrop_processes.service.edge import Edge
+from geocrop_processes.service.edge import MAX_BODY, Edge
 from geocrop_processes.service.head import AnswersHead
 from geocrop_processes.service.host import Host, host_router, static_files
 from geocrop_processes.service.jobs import JobStore
 from geocrop_processes.service.manager import Parts
 from geocrop_processes.service.problems import Problem, problem_of
+from geocrop_processes.service.processes import FILE_INPUTS
 from geocrop_processes.service.routes import jobs_router, processes_router
 from geocrop_processes.service.tiles import tiles_router
 from geocrop_processes.settings import Settings
@@ -45,7 +46,7 @@ def create_app(settings: Settings | None = None, *, store: JobStore | None = Non
     _tell_problems(app)
     app.add_middleware(AnswersHead, routes=app)
     # within the answers to other origins: a refusal is to be read too
-    app.add_middleware(Edge)
+    app.add_middleware(Edge, larger=_bodies_with_files(settings))
     _allow_other_origins(app)
     app.include_router(processes_router(host))
     app.include_router(jobs_router(host))
@@ -56,6 +57,15 @@ def create_app(settings: Settings | None = None, *, store: JobStore | None = Non
     app.include_router(host_router(host))
     app.mount("/static", static_files(), name="static")
     return app
+
+
+def _bodies_with_files(settings: Settings) -> dict[str, int]:
+    """How large the body of a request may be that brings files: in base64 four bytes stand for three."""
+    return {
+        f"/processes/{process}/execution": MAX_BODY
+        + len(files) * settings.uploads.max_bytes * 4 // 3
+        for process, files in FILE_INPUTS.items()
+    }
 
 
 def _tell_health(app: FastAPI, parts: Parts) -> None:

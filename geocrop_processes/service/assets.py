@@ -1,7 +1,7 @@
-"""The files of products over HTTP, as GDAL, browsers and QGIS want them: byte ranges, checksums as ETags.
+"""The files of jobs over HTTP, as GDAL, browsers and QGIS want them: byte ranges, checksums as ETags.
 
-Only what a successful job has published is given: its files by the names that products have, and its STAC
-item, whose links to the files are relative and so lead here.
+Only what a successful job has made is given: the files of a map by the names that products have, with its
+STAC item, whose links to the files are relative and so lead here; those of other jobs by their results.
 """
 
 import hashlib
@@ -20,8 +20,9 @@ from werkzeug.http import parse_etags
 from geocrop_processes.errors import UnknownJob
 from geocrop_processes.pipeline.product import ITEM
 from geocrop_processes.publish.assets import KINDS
-from geocrop_processes.service.jobs import JobStore
+from geocrop_processes.service.jobs import Job, JobStore
 from geocrop_processes.service.problems import BLANK, Problem
+from geocrop_processes.service.steps import SUCCESSFUL
 from geocrop_processes.service.urls import public_url
 from geocrop_processes.settings import Settings
 from geocrop_processes.storage import RESULTS, Storage
@@ -32,6 +33,8 @@ EXPOSED_HEADERS = ("Accept-Ranges", "Content-Length", "Content-Range", "ETag", "
 """What it must be allowed to read."""
 
 _ITEM_TYPE = "application/geo+json"
+_PUBLISHING = {"crop-classification"}
+"""The processes whose products are told of by a published STAC item."""
 _KEYS = {kind.file_name: key for key, kind in KINDS.items()}
 _RANGE = re.compile(r"bytes\s*=\s*([0-9]{0,18})-([0-9]{0,18})", re.ASCII | re.IGNORECASE)
 """A single range; of several ranges, or another unit, the whole file is given, as RFC 9110 (14.2) allows."""
@@ -67,7 +70,7 @@ class _File:
             "ETag": self.etag,
             "Last-Modified": format_datetime(self.changed, usegmt=True),
         }
-        if self.name.endswith(".tif"):
+        if self.name.endswith((".tif", ".parquet")):
             headers["Content-Disposition"] = f'attachment; filename="{self.name}"'
         return headers
 
@@ -114,6 +117,10 @@ def assets_router(settings: Settings, store: JobStore, storage: Storage | None =
 
 
 def _find(store: JobStore, storage: Storage, job_id: str, name: str) -> _File:
+    with suppress(UnknownJob):
+        job = store.get(job_id)
+        if job.process not in _PUBLISHING:
+            return _of_job(job, name)
     item = published(store, job_id)
     created = datetime.fromisoformat(item["properties"]["created"])
     changed = created.astimezone(UTC).replace(microsecond=0)
@@ -131,6 +138,22 @@ def _find(store: JobStore, storage: Storage, job_id: str, name: str) -> _File:
     # a multihash: two bytes of kind and length before the SHA-256
     digest = asset["file:checksum"][4:]
     return _File(name, key, KINDS[asset_key].media_type, digest, asset["file:size"], changed)
+
+
+def _of_job(job: Job, name: str) -> _File:
+    """A file among the outputs of a job that publishes no map.
+
+    Raises:
+        Problem: there is none of that name (404).
+    """
+    result = job.result or {}
+    files = result["outputs"].values() if job.status == SUCCESSFUL and "job_id" in result else ()
+    for file in files:
+        if file["file"] == name:
+            changed = (job.finished or job.created).replace(microsecond=0)
+            key = f"results/{result['job_id']}/{name}"
+            return _File(name, key, file["media_type"], file["sha256"], int(file["size"]), changed)
+    raise Problem(404, "No such file", f"The job {job.id} has no file {name!r}.", BLANK)
 
 
 def _answer(request: Request, file: _File, storage: Storage) -> Response:

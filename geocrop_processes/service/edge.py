@@ -4,6 +4,8 @@ PostgreSQL keeps no NUL character, and half a surrogate pair is no UTF-8: both a
 behind, and by `check_text` where texts come as JSON.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -12,14 +14,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from geocrop_processes.service.problems import Problem, invalid
 
 MAX_BODY = 1 << 20
-"""The most bytes of a request's body."""
+"""The most bytes of a request's body, where it brings no file."""
 
 
 class Edge:
-    """Hands requests on to an application, their bodies read whole."""
+    """Hands requests on to an application, their bodies read whole.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Args:
+        app: the application.
+        larger: the most bytes of a body by path, where they are not `MAX_BODY`.
+    """
+
+    def __init__(self, app: ASGIApp, larger: Mapping[str, int] = MappingProxyType({})) -> None:
         self._app = app
+        self._larger = larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand a request on, or answer it with what is wrong with it."""
@@ -28,7 +36,8 @@ class Edge:
             return
         try:
             _check_address(scope)
-            whole = await _whole(Headers(scope=scope), receive)
+            most = self._larger.get(scope["path"], MAX_BODY)
+            whole = await _whole(Headers(scope=scope), receive, most)
         except Problem as problem:
             await problem.response()(scope, receive, send)
             return
@@ -62,7 +71,7 @@ def _check_address(scope: Scope) -> None:
         raise invalid("The address holds a NUL character; none is allowed.")
 
 
-async def _whole(headers: Headers, receive: Receive) -> Receive:
+async def _whole(headers: Headers, receive: Receive, most: int) -> Receive:
     """Where the application gets the body from, which is read here to its end.
 
     Raises:
@@ -71,8 +80,8 @@ async def _whole(headers: Headers, receive: Receive) -> Receive:
     if "content-length" not in headers and "transfer-encoding" not in headers:
         return receive
     announced = headers.get("content-length", "0")
-    if announced.isdigit() and int(announced[:20]) > MAX_BODY:
-        raise _too_large()
+    if announced.isdigit() and int(announced[:20]) > most:
+        raise _too_large(most)
     body, more = bytearray(), True
     while more:
         message = await receive()
@@ -80,8 +89,8 @@ async def _whole(headers: Headers, receive: Receive) -> Receive:
             return _replay(message, receive)
         body += message.get("body", b"")
         more = message.get("more_body", False)
-        if len(body) > MAX_BODY:
-            raise _too_large()
+        if len(body) > most:
+            raise _too_large(most)
     return _replay({"type": "http.request", "body": bytes(body), "more_body": False}, receive)
 
 
@@ -95,6 +104,6 @@ def _replay(first: Message, receive: Receive) -> Receive:
     return replayed
 
 
-def _too_large() -> Problem:
-    detail = f"The body of the request is larger than {MAX_BODY} bytes."
+def _too_large(most: int) -> Problem:
+    detail = f"The body of the request is larger than {most} bytes."
     return Problem(413, "Too large", detail)

@@ -146,7 +146,12 @@ def _ask(pool: httpcore.ConnectionPool, url: httpx.URL, limits: Limits) -> Fetch
     target = httpcore.URL(
         scheme=b"https", host=url.raw_host, port=url.port or 443, target=url.raw_path
     )
-    headers = {"Host": url.netloc, "Accept": "*/*", "Accept-Encoding": "identity"}
+    headers = [
+        (b"Host", url.netloc),
+        (b"Accept", b"*/*"),
+        # what is unpacked could be of any size
+        (b"Accept-Encoding", b"identity"),
+    ]
     wait = dict.fromkeys(("connect", "read", "write", "pool"), limits.timeout_s)
     shown = _shown(str(url))
     with pool.stream("GET", target, headers=headers, extensions={"timeout": wait}) as answer:

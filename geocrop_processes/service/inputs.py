@@ -1,34 +1,25 @@
 """The JSON a client sends, turned into values, or a problem that names the input.
 
 Everything is checked before anything is stored or queued: first against the process description, then by
-the domain's own checks.
+the domain's own checks, process by process (`checks`).
 """
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from typing import Any
 
 from jsonschema import Draft7Validator
 from jsonschema.exceptions import ValidationError, best_match
 
-from geocrop_processes.domain.aoi import Aoi
-from geocrop_processes.domain.season import Season
-from geocrop_processes.errors import InvalidRequest, InvalidSeason
+from geocrop_processes.service.checks import CHECK_OF
+from geocrop_processes.service.checks.desk import Desk, refusing
 from geocrop_processes.service.edge import check_text
-from geocrop_processes.service.problems import (
-    INPUTS_OF_ERRORS,
-    invalid,
-    no_such_output,
-)
-from geocrop_processes.service.processes import CROP_CLASSIFICATION, Description
-from geocrop_processes.settings import Settings
-
-Resolve = Callable[[str, str], str]
-"""A model's reference as somebody wrote it, and an as-of date "MM-DD" or "" -> `name@version`; raises `UnknownModel`,
-`UnknownAsOf`."""
+from geocrop_processes.service.given import FileKind, Files, Taken
+from geocrop_processes.service.problems import invalid, no_such_output
+from geocrop_processes.service.processes import FILE_INPUTS, Description
+from geocrop_processes.service.uploads import Upload
 
 _MODES = ("value", "reference")
 _RESPONSES = ("document", "raw")
@@ -42,6 +33,8 @@ class Order:
     """The values as JSON, defaults filled in."""
     request: dict[str, Any]
     """`outputs`, `response` and `subscriber` as they came."""
+    uploads: tuple[Upload, ...] = ()
+    """The files that were brought; the values only name them."""
 
 
 def parse(content: bytes) -> dict[str, Any]:
@@ -65,43 +58,57 @@ def parse(content: bytes) -> dict[str, Any]:
     return body
 
 
-def check(
-    body: Mapping[str, Any], process: Description, settings: Settings, resolve: Resolve
-) -> Order:
+def check(body: Mapping[str, Any], process: Description, desk: Desk) -> Order:
     """Accept an execution request, or say what is wrong with it.
 
     Raises:
         Problem: an input, output or option is not as the process description says, or the domain refuses it.
         RegistryUnavailable: the model cannot be looked up.
+        StorageUnavailable: an output of an earlier job cannot be read.
     """
-    values = check_inputs(body.get("inputs", {}), process["inputs"])
+    kinds = FILE_INPUTS.get(process["id"], {})
+    values = check_inputs(body.get("inputs", {}), process["inputs"], kinds, desk.files)
     request = _request(body, process)
-    if process["id"] == CROP_CLASSIFICATION:
-        values = _map_inputs(values, settings, resolve)
-    return Order(values, request)
+    if process["id"] in CHECK_OF:
+        values = CHECK_OF[process["id"]](values, desk)
+    files = {name: value for name, value in values.items() if isinstance(value, Taken)}
+    named = {name: taken.named for name, taken in files.items()}
+    uploads = tuple(one.upload for one in files.values() if one.upload and one.brought)
+    return Order(values | named, request, uploads)
 
 
-def check_inputs(inputs: Any, described: Mapping[str, Any]) -> dict[str, Any]:
-    """The inputs' values with defaults filled in, as their schemas want them.
+def check_inputs(
+    inputs: Any,
+    described: Mapping[str, Any],
+    kinds: Mapping[str, FileKind],
+    files: Files,
+) -> dict[str, Any]:
+    """The inputs' values with defaults filled in, as their schemas want them; those of `kinds` are files.
 
     Raises:
         Problem: an input is unknown, missing or not as its schema says.
     """
-    if not isinstance(inputs, dict):
-        raise invalid(f"`inputs` must be an object of values by their names, not {_shown(inputs)}.")
-    known = ", ".join(described)
-    for name in inputs:
-        if name not in described:
-            raise invalid(f"There is no input {name!r}; the inputs are: {known}.")
-    values = {}
+    _check_names(inputs, described)
+    values: dict[str, Any] = {}
     for name, about in described.items():
-        if name in inputs:
+        if name in inputs and name in kinds:
+            with refusing(name):
+                values[name] = files.take(inputs[name], kinds[name])
+        elif name in inputs:
             values[name] = _value(name, inputs[name], about["schema"])
         elif about["minOccurs"]:
             raise invalid(f"The input {name!r} is missing. {about['description']}")
         elif "default" in about["schema"]:
             values[name] = about["schema"]["default"]
     return values
+
+
+def _check_names(inputs: Any, described: Mapping[str, Any]) -> None:
+    if not isinstance(inputs, dict):
+        raise invalid(f"`inputs` must be an object of values by their names, not {_shown(inputs)}.")
+    for name in inputs:
+        if name not in described:
+            raise invalid(f"There is no input {name!r}; the inputs are: {', '.join(described)}.")
 
 
 def _value(name: str, given: Any, schema: Mapping[str, Any]) -> Any:
@@ -143,54 +150,11 @@ def _allowed(error: ValidationError) -> str:
         "minItems": f"it must hold at least {limit} values",
         "maxItems": f"it must hold at most {limit} values",
         "minLength": f"it must have at least {limit} characters",
+        "maxLength": f"it must have at most {limit} characters",
+        "pattern": f"it must be of the form {limit}",
+        "uniqueItems": "no value may be there twice",
     }
     return words.get(str(error.validator)) or str(error.message)
-
-
-def _map_inputs(values: dict[str, Any], settings: Settings, resolve: Resolve) -> dict[str, Any]:
-    """The inputs of a map, each accepted by the domain."""
-    try:
-        place = Aoi(*_floats(values["aoi"]))
-        place.check(settings.service_region(), settings.map.max_radius_m)
-        season = _season(values)
-        model = resolve(values.get("model", settings.map.model), season.as_of_day)
-    except InvalidRequest as error:
-        name = INPUTS_OF_ERRORS.get(type(error), "model")
-        if name == "year" and "as-of" in str(error):
-            name = "as_of"
-        raise invalid(f"The input {name!r} cannot be used: {error}") from error
-    return values | {"aoi": [place.lon, place.lat, place.radius_m], "model": model}
-
-
-def _floats(numbers: list[Any]) -> list[float]:
-    """Numbers as floats: JSON's whole numbers have no end, and become infinite here."""
-    return [float(v) if abs(v) < 1e300 else math.inf for v in numbers]
-
-
-def _season(values: Mapping[str, Any]) -> Season:
-    """The season that is asked for.
-
-    Raises:
-        InvalidSeason: there is none, it has not begun, or the as-of date lies outside it or is too early.
-    """
-    as_of = values.get("as_of")
-    season = Season(values["year"], None if as_of is None else _day(as_of))
-    if not season.has_begun(datetime.now(UTC).date()):
-        raise InvalidSeason(
-            f"There is no imagery of season {season.year} yet: it begins on {season.start}."
-        )
-    return season
-
-
-def _day(text: str) -> date:
-    """A date of the one form that is asked for; Python knows more of them."""
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        day = None
-    if day is None or day.isoformat() != text:
-        raise InvalidSeason(f"The as-of date {text!r} is no date of the form YYYY-MM-DD.")
-    return day
 
 
 def _request(body: Mapping[str, Any], process: Description) -> dict[str, Any]:

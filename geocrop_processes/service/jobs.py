@@ -17,8 +17,8 @@ from geocrop_processes.service.schema import Database, clock, jobs, plans
 from geocrop_processes.service.steps import Step
 from geocrop_processes.settings import Settings
 
-CROP_CLASSIFICATION = "crop-classification"
-"""The process that is planned and done block by block; any other one is a single step."""
+BLOCKWISE = frozenset({"crop-classification", "sample-extraction", "feature-extraction"})
+"""The processes that are planned and done block by block; any other one is a single step."""
 
 _CLAIMS = 20
 """How often another may be quicker before one waits for the next message."""
@@ -77,7 +77,7 @@ class JobStore:
                     request=request,
                 )
             )
-            first = steps.PLAN if process == CROP_CLASSIFICATION else steps.RUN
+            first = steps.PLAN if process in BLOCKWISE else steps.RUN
             steps.add(connection, job_id, first)
         return self.get(job_id)
 
@@ -177,7 +177,9 @@ class JobStore:
         with self._database.write() as connection:
             return steps.renew(connection, step, self.lease_s)
 
-    def planned(self, step: Step, plan_json: bytes, blocks: Sequence[str], digest: str) -> bool:
+    def planned(
+        self, step: Step, plan_json: bytes, blocks: Sequence[str], digest: str | None
+    ) -> bool:
         """Keep a plan and make its blocks due; False, and no change, where the report comes too late."""
         with self._database.write() as connection:
             return reports.planned(connection, step, plan_json, blocks, digest)
@@ -199,6 +201,11 @@ class JobStore:
         """Count a block; the last one makes `finish` due. False where the report comes too late."""
         with self._database.write() as connection:
             return reports.block_done(connection, step)
+
+    def told(self, step: Step, percent: int, message: str) -> bool:
+        """Tell how far a step has come that does a whole job; False where nothing will come of it."""
+        with self._database.write() as connection:
+            return reports.told(connection, step, percent, message)
 
     def attempts_of_blocks(self, job_id: str) -> dict[str, int]:
         """Which attempt of each mapped block counts, by the block's name."""
@@ -251,6 +258,12 @@ class JobStore:
         with self._database.read() as connection:
             row = connection.execute(_product_of(digest)).first()
         return Job.of_row(row) if row else None
+
+    def inputs_of_open_jobs(self) -> Sequence[dict[str, Any]]:
+        """The inputs of every job that something is still to be done for."""
+        query = select(jobs.c.inputs).where(jobs.c.status.in_(steps.OPEN))
+        with self._database.read() as connection:
+            return list(connection.execute(query).scalars())
 
     def in_use(self, product: str) -> bool:
         """Whether a successful job's results are the files of `results/<product>/`."""

@@ -18,7 +18,9 @@ from pygeoapi.util import JobStatus, RequestedProcessExecutionMode
 
 from geocrop_processes.errors import GeoCropError, Unavailable, UnknownJob
 from geocrop_processes.registry import Registry
-from geocrop_processes.service import results
+from geocrop_processes.service import results, uploads
+from geocrop_processes.service.checks.desk import Desk
+from geocrop_processes.service.given import Files
 from geocrop_processes.service.inputs import Order, check
 from geocrop_processes.service.jobs import Entry, Job, JobStore
 from geocrop_processes.service.problems import Problem, no_such_process, problem_of
@@ -105,15 +107,20 @@ class CeleryManager(BaseManager):  # type: ignore[misc] # pygeoapi ships no type
             Problem: it cannot be carried out.
         """
         parts = self.parts
-        return check(body, self.describe(process_id), parts.settings, parts.registry.resolve)
+        files = Files(parts.settings, parts.store, parts.storage)
+        desk = Desk(parts.settings, parts.registry.resolve, files)
+        return check(body, self.describe(process_id), desk)
 
     def submit(self, process_id: str, order: Order) -> Job:
         """Write a job down and tell the workers.
 
         Raises:
             Problem: the queue does not answer; the job is written down and runs when it does.
+            StorageUnavailable: what was brought cannot be stored; there is no job then.
         """
         parts = self.parts
+        for upload in order.uploads:
+            uploads.keep(parts.storage, upload)
         job = parts.store.add(uuid4().hex, process_id, order.inputs, order.request)
         try:
             parts.publish()

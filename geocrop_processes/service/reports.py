@@ -32,7 +32,7 @@ _PLANNED, _MAPPED = 10, 90
 
 
 def planned(
-    connection: Connection, step: Step, plan: bytes, blocks: Sequence[str], digest: str
+    connection: Connection, step: Step, plan: bytes, blocks: Sequence[str], digest: str | None
 ) -> bool:
     """The plan is made: its blocks are due."""
     if not _end(connection, step):
@@ -42,7 +42,7 @@ def planned(
     _note(
         connection,
         step.job_id,
-        f"{len(blocks)} blocks to map",
+        f"{len(blocks)} blocks to do",
         progress=_PLANNED,
         digest=digest,
         blocks=len(blocks),
@@ -51,7 +51,7 @@ def planned(
 
 
 def block_done(connection: Connection, step: Step) -> bool:
-    """A block is mapped; after the last one the job can be finished."""
+    """A block is done; after the last one the job can be finished."""
     if not _end(connection, step):
         return False
     row = connection.execute(
@@ -61,7 +61,7 @@ def block_done(connection: Connection, step: Step) -> bool:
     _note(
         connection,
         step.job_id,
-        f"{done} of {row.blocks} blocks mapped",
+        f"{done} of {row.blocks} blocks done",
         blocks_done=done,
         progress=_PLANNED + (_MAPPED - _PLANNED) * done // row.blocks,
     )
@@ -93,6 +93,15 @@ def finished(
         )
     )
     return True
+
+
+def told(connection: Connection, step: Step, percent: int, message: str) -> bool:
+    """How far a step has come that does a whole job."""
+    counts = lock(connection, step.job_id) in OPEN
+    if counts and connection.execute(select(steps.c.id).where(*held(step))).first():
+        _note(connection, step.job_id, message, progress=percent)
+        return True
+    return False
 
 
 def attempts_of_blocks(connection: Connection, job_id: str) -> dict[str, int]:

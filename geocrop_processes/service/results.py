@@ -15,7 +15,7 @@ from geocrop_processes.publish.assets import KINDS
 from geocrop_processes.service.assets import asset_url
 from geocrop_processes.service.jobs import Entry, Job
 from geocrop_processes.service.problems import no_such_output
-from geocrop_processes.service.processes import CROP_CLASSIFICATION, ITEM_TYPE, Description
+from geocrop_processes.service.processes import ITEM_TYPE, Description
 from geocrop_processes.service.steps import OPEN, SUCCESSFUL
 from geocrop_processes.service.urls import public_url
 from geocrop_processes.settings import Settings
@@ -99,10 +99,7 @@ class Outcome:
     def of_job(cls, job: Job, description: Description) -> "Outcome":
         """What a successful job gives."""
         result = job.result or {}
-        if job.process == CROP_CLASSIFICATION:
-            outputs = _product(result, description)
-        else:
-            outputs = _values(result["outputs"], description)
+        outputs = _given(result, description)
         return cls(*_asked(outputs, job.request), job.id, result.get("job_id", job.id))
 
     @classmethod
@@ -123,14 +120,19 @@ class Outcome:
         return replace(self, outputs={output: self.outputs[output]}, response="raw")
 
 
-def _product(result: Mapping[str, Any], description: Description) -> dict[str, Output]:
+def _given(result: Mapping[str, Any], description: Description) -> dict[str, Output]:
+    """What a job's result holds: values, or files of the job that it names; some are both."""
+    if "job_id" not in result:
+        return _values(result["outputs"], description)
     files = result["outputs"]
     outputs = {
         key: Output(files[key]["media_type"], None, file=files[key]["file"]) for key in files
     }
-    summary = KINDS["summary"]
-    outputs["summary"] = Output(summary.media_type, None, result["summary"], summary.file_name)
-    outputs["item"] = Output(ITEM_TYPE, None, file=ITEM)
+    if "summary" in result:
+        summary = KINDS["summary"]
+        outputs["summary"] = Output(summary.media_type, None, result["summary"], summary.file_name)
+        outputs["item"] = Output(ITEM_TYPE, None, file=ITEM)
+    outputs |= _values(result.get("values", {}), description)
     return {key: outputs[key] for key in description["outputs"] if key in outputs}
 
 
@@ -193,7 +195,8 @@ class Renderer:
         return {key: self._entry(output, outcome) for key, output in outcome.outputs.items()}
 
     def _entry(self, output: Output, outcome: Outcome) -> Any:
-        by_default = "value" if output.value is not None else "reference"
+        is_small = output.value is not None or output.media_type == "application/json"
+        by_default = "value" if is_small else "reference"
         if (output.mode or by_default) == "reference":
             return {"href": self._href(output, outcome), "type": output.media_type}
         if output.file is None:
@@ -201,7 +204,7 @@ class Renderer:
         if output.value is not None:
             return {"value": output.value, "mediaType": output.media_type}
         content, media_type = self._content(output, outcome)
-        if media_type == ITEM_TYPE:
+        if media_type.endswith("json"):
             return {"value": json.loads(content), "mediaType": media_type}
         text = base64.b64encode(content).decode()
         return {"value": text, "mediaType": media_type, "encoding": "base64"}

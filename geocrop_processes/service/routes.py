@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 
+from geocrop_processes.service.edge import MAX_BODY
 from geocrop_processes.service.filters import job_filters
 from geocrop_processes.service.host import Host
 from geocrop_processes.service.inputs import Order, parse
@@ -29,6 +30,8 @@ from geocrop_processes.service.urls import public_url
 
 _SYNCHRONOUS = 8
 """Executions that are answered at once, at the same time."""
+_LARGE = 2
+"""Requests that bring files, read at the same time."""
 _REL = "http://www.opengis.net/def/rel/ogc/1.0/"
 
 
@@ -39,6 +42,7 @@ def processes_router(host: Host) -> APIRouter:
     known = list(host.manager.processes)
     described = {key: _described(host.manager.describe(key), url) for key in known}
     turns = anyio.CapacityLimiter(_SYNCHRONOUS)
+    readings = anyio.CapacityLimiter(_LARGE)
 
     @router.get("", summary="The processes")
     async def processes(request: Request) -> Response:
@@ -62,8 +66,10 @@ def processes_router(host: Host) -> APIRouter:
     @router.post("/{process_id}/execution", summary="Execute a process")
     async def execute(process_id: str, request: Request) -> Response:
         description = host.manager.describe(process_id)
-        body = parse(await request.body())
-        order = await run_in_threadpool(host.manager.order, process_id, body)
+        content = await request.body()
+        # what brings files takes long to read, and many times its size of memory
+        limiter = readings if len(content) > MAX_BODY else None
+        order = await to_thread.run_sync(_ordered, host, process_id, content, limiter=limiter)
         preferred = prefers_async(request)
         if runs_async(description, preferred=preferred):
             job = await run_in_threadpool(host.manager.submit, process_id, order)
@@ -121,6 +127,10 @@ def _accepted(host: Host, job: Entry, *, preferred: bool) -> Response:
     if preferred:
         headers["Preference-Applied"] = "respond-async"
     return JSONResponse(status_info(job, settings), 201, headers)
+
+
+def _ordered(host: Host, process_id: str, content: bytes) -> Order:
+    return host.manager.order(process_id, parse(content))
 
 
 def _answered(host: Host, description: Description, order: Order) -> Response:

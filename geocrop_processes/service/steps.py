@@ -144,7 +144,9 @@ def close(connection: Connection, job_id: str) -> None:
         .where(of_job, steps.c.state == DUE, steps.c.kind != CLEAN)
         .values(state=CLOSED)
     )
-    writes = exists().where(of_job, steps.c.kind.in_((PLAN, BLOCK, FINISH)), steps.c.attempt > 0)
+    writes = exists().where(
+        of_job, steps.c.kind.in_((PLAN, BLOCK, FINISH, RUN)), steps.c.attempt > 0
+    )
     cleans = exists().where(
         of_job, steps.c.kind == CLEAN, or_(steps.c.state == DUE, steps.c.state == LEASED)
     )

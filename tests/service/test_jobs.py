@@ -88,7 +88,7 @@ def test_a_job_goes_from_plan_to_blocks_to_finish(store: JobStore) -> None:
     assert store.claim(KINDS) is None
     assert store.block_done(second)
     assert store.get("a").progress == 50
-    assert store.get("a").message == "1 of 2 blocks mapped"
+    assert store.get("a").message == "1 of 2 blocks done"
     assert store.due() == {}
     assert store.block_done(first)
     assert store.due() == {"finish": 1}

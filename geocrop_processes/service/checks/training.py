@@ -1,0 +1,15 @@
+"""The inputs of a training: the table."""
+
+from typing import Any
+
+from geocrop_processes.pipeline.table import Table
+from geocrop_processes.service.checks.desk import Desk, refusing
+
+
+def check(values: dict[str, Any], desk: Desk) -> dict[str, Any]:
+    """The table is read where it is here, so that one that cannot be used is refused at once."""
+    upload = values["table"].upload
+    if upload is not None:
+        with refusing("table"):
+            Table.from_parquet(upload.content, max_bytes=desk.settings.uploads.max_bytes)
+    return values
