@@ -1,5 +1,6 @@
 """What a worker's process works with, made after the fork: nothing of it is shared with another process."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from geocrop_processes.domain.aoi import Aoi
@@ -9,6 +10,7 @@ from geocrop_processes.imagery.catalog import Found
 from geocrop_processes.imagery.scene import Scene
 from geocrop_processes.pipeline.abandon import Asked, never
 from geocrop_processes.registry import RegisteredModel, Registry
+from geocrop_processes.service.fetch import Fetched, Limits, fetch
 from geocrop_processes.service.jobs import JobStore
 from geocrop_processes.settings import Settings
 from geocrop_processes.simulation.app import serve
@@ -32,6 +34,8 @@ class WorkerContext:
     """How scenes are read."""
     models: dict[tuple[str, str], RegisteredModel] = field(default_factory=dict)
     """Those that were loaded, by reference: a version never changes."""
+    fetch: Callable[[str, Limits], Fetched] = fetch
+    """Fetches a file that was given by reference."""
     stopping: Asked = never
     """Whether the worker is asked to end: what it does is left, and another worker's."""
 

@@ -132,7 +132,10 @@ def fetch(
                     f"{_shown(address)} did not come whole within {limits.timeout_s:g} s."
                 ) from error
             except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
-                raise SourceUnavailable(f"{_shown(address)} cannot be fetched: {error}.") from error
+                reason = str(error).rstrip(".")
+                raise SourceUnavailable(
+                    f"{_shown(address)} cannot be fetched: {reason}."
+                ) from error
             if isinstance(answer, Fetched):
                 return answer
             address = str(answer)

@@ -110,7 +110,10 @@ class Files:
         if isinstance(value, dict) and kind.as_object:
             if told is not None and told != "application/json":
                 kind.accept(told)
-            content = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+            try:
+                content = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+            except RecursionError as error:
+                raise InvalidUpload("It is nested too deeply.") from error
             return self._sized(content, kind.as_object)
         if not isinstance(value, str):
             forms = f"an object of {kind.as_object}, " if kind.as_object else ""

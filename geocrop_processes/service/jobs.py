@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, exists, func, insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from geocrop_processes.errors import UnknownJob
 from geocrop_processes.service import products, records, reports, steps
@@ -177,12 +177,10 @@ class JobStore:
         with self._database.write() as connection:
             return steps.renew(connection, step, self.lease_s)
 
-    def planned(
-        self, step: Step, plan_json: bytes, blocks: Sequence[str], digest: str | None
-    ) -> bool:
+    def planned(self, step: Step, plan: bytes, blocks: Sequence[str], digest: str | None) -> bool:
         """Keep a plan and make its blocks due; False, and no change, where the report comes too late."""
         with self._database.write() as connection:
-            return reports.planned(connection, step, plan_json, blocks, digest)
+            return reports.planned(connection, step, plan, blocks, digest)
 
     def plan_of(self, job_id: str) -> bytes:
         """The plan of a job.
@@ -228,7 +226,7 @@ class JobStore:
     def answered(self, step: Step, digest: str) -> bool:
         """Make the job successful with the product of an earlier one of the same digest, if there is one."""
         with self._database.write() as connection:
-            earlier = connection.execute(_product_of(digest)).first()
+            earlier = products.newest_of(connection, digest)
             return earlier is not None and reports.finished(
                 connection, step, earlier.result, digest
             )
@@ -256,7 +254,7 @@ class JobStore:
     def product_of(self, digest: str) -> Job | None:
         """The newest successful job of a digest."""
         with self._database.read() as connection:
-            row = connection.execute(_product_of(digest)).first()
+            row = products.newest_of(connection, digest)
         return Job.of_row(row) if row else None
 
     def inputs_of_open_jobs(self) -> Sequence[dict[str, Any]]:
@@ -267,15 +265,13 @@ class JobStore:
 
     def in_use(self, product: str) -> bool:
         """Whether a successful job's results are the files of `results/<product>/`."""
-        used = exists().where(jobs.c.product == product, jobs.c.status == steps.SUCCESSFUL)
         with self._database.read() as connection:
-            return bool(connection.execute(select(used)).scalar_one())
+            return products.in_use(connection, product)
 
     def products_to_clean(self, job_id: str) -> Sequence[str]:
         """Whose files a closed job leaves behind: its own, and those that no successful job uses any more."""
         with self._database.read() as connection:
-            product = connection.execute(select(jobs.c.product).where(jobs.c.id == job_id)).scalar()
-        return [name for name in {job_id, product} if name and not self.in_use(name)]
+            return products.left_behind(connection, job_id)
 
     def items(  # noqa: PLR0913 - the filters of a STAC search
         self,
@@ -302,12 +298,3 @@ class JobStore:
         asked = products.Search(collections, ids, bbox, start, end)
         with self._database.read() as connection:
             return products.find(connection, asked, limit, offset)
-
-
-def _product_of(digest: str) -> Select[Any]:
-    return (
-        select(jobs)
-        .where(jobs.c.digest == digest, jobs.c.status == steps.SUCCESSFUL)
-        .order_by(jobs.c.number.desc())
-        .limit(1)
-    )

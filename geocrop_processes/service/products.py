@@ -1,11 +1,11 @@
-"""The STAC items of products as the store keeps them: each function is part of one transaction."""
+"""Products as the store keeps them, and their STAC items: each function is part of one transaction."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, exists, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, exists, func, insert, select
 
 from geocrop_processes.service.schema import items, jobs
 from geocrop_processes.service.steps import SUCCESSFUL
@@ -78,3 +78,25 @@ def find(
     total = connection.execute(select(func.count()).select_from(items).where(*clauses)).scalar_one()
     page = select(items.c.item).where(*clauses).order_by(items.c.number.desc())
     return list(connection.execute(page.limit(limit).offset(offset)).scalars()), total
+
+
+def newest_of(connection: Connection, digest: str) -> Row[Any] | None:
+    """The newest successful job of a digest."""
+    return connection.execute(
+        select(jobs)
+        .where(jobs.c.digest == digest, jobs.c.status == SUCCESSFUL)
+        .order_by(jobs.c.number.desc())
+        .limit(1)
+    ).first()
+
+
+def in_use(connection: Connection, product: str) -> bool:
+    """Whether a successful job's results are the files of `results/<product>/`."""
+    used = exists().where(jobs.c.product == product, jobs.c.status == SUCCESSFUL)
+    return bool(connection.execute(select(used)).scalar_one())
+
+
+def left_behind(connection: Connection, job_id: str) -> Sequence[str]:
+    """Whose files a closed job leaves behind: its own, and those that no successful job uses any more."""
+    product = connection.execute(select(jobs.c.product).where(jobs.c.id == job_id)).scalar()
+    return [name for name in {job_id, product} if name and not in_use(connection, name)]

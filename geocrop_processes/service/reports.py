@@ -39,6 +39,8 @@ def planned(
         return False
     connection.execute(insert(plans).values(job_id=step.job_id, content=plan))
     add(connection, step.job_id, BLOCK, blocks)
+    if not blocks:
+        add(connection, step.job_id, FINISH)
     _note(
         connection,
         step.job_id,

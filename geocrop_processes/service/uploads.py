@@ -5,7 +5,7 @@ another job may just be bringing the same content.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,7 +65,7 @@ def read(storage: Storage, sha256: str, media_type: str) -> Upload:
 
 
 def sweep(
-    storage: Storage, inputs_of_open_jobs: Iterable[Mapping[str, Any]], keep_s: float
+    storage: Storage, inputs_of_open_jobs: Callable[[], Iterable[Mapping[str, Any]]], keep_s: float
 ) -> None:
     """Remove the files that no open job names and that were brought longer ago than `keep_s` seconds.
 
@@ -77,7 +77,7 @@ def sweep(
         return
     needed = {
         _FOLDER + str(value["upload"])
-        for inputs in inputs_of_open_jobs
+        for inputs in inputs_of_open_jobs()
         for value in inputs.values()
         if isinstance(value, dict) and "upload" in value
     }

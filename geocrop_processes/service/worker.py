@@ -32,7 +32,7 @@ from geocrop_processes.service.problems import problem_of
 from geocrop_processes.service.queue import WORK, create_queue, republish
 from geocrop_processes.service.steps import Step
 from geocrop_processes.service.work import WORK_OF
-from geocrop_processes.service.work.files import folder_of
+from geocrop_processes.service.work.files import folder_of, sweep_uploads
 from geocrop_processes.settings import Settings
 from geocrop_processes.storage import RESULTS
 
@@ -82,6 +82,7 @@ def _clean(context: WorkerContext, step: Step) -> bool:
     discard_results(step.job_id, context.storage)
     for product in context.store.products_to_clean(step.job_id):
         context.storage.delete(RESULTS, folder_of(product))
+    sweep_uploads(context)
     return context.store.cleaned(step)
 
 

@@ -19,6 +19,7 @@ from geocrop_processes.models.card import ModelCard
 from geocrop_processes.models.ensemble import Ensemble
 from geocrop_processes.service.host import CONFIG
 from geocrop_processes.service.jobs import JobStore
+from geocrop_processes.service.processes import DESCRIPTIONS
 from geocrop_processes.service.worker import WorkerContext, work
 from geocrop_processes.settings import Settings
 
@@ -92,7 +93,7 @@ def test_plugins_are_named_by_dotted_path_and_only_our_variables_are_read() -> N
 @pytest.mark.slow
 def test_it_lists_and_describes_our_processes(stock: Stock) -> None:
     listed = httpx.get(f"{stock.url}/processes?f=json").json()["processes"]
-    assert {p["id"] for p in listed} == {"crop-classification", "echo"}
+    assert {p["id"] for p in listed} == set(DESCRIPTIONS)
     described = httpx.get(f"{stock.url}/processes/crop-classification?f=json").json()
     assert set(described["inputs"]) == {"aoi", "year", "model", "mask", "as_of", "fresh"}
     assert described["jobControlOptions"] == ["async-execute", "dismiss"]

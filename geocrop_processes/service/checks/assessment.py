@@ -3,11 +3,9 @@
 from typing import Any
 
 from geocrop_processes.errors import InvalidUpload
-from geocrop_processes.pipeline.labels import Labels, Limits, read_labels
-from geocrop_processes.service.checks.desk import Desk, refusing, today
+from geocrop_processes.service.checks.desk import Desk, refusing
+from geocrop_processes.service.labelled import reference_of
 from geocrop_processes.service.processes.crop_classification import CROP_CLASSIFICATION
-from geocrop_processes.service.uploads import Upload
-from geocrop_processes.settings import Settings
 
 
 def check(values: dict[str, Any], desk: Desk) -> dict[str, Any]:
@@ -19,21 +17,5 @@ def check(values: dict[str, Any], desk: Desk) -> dict[str, Any]:
     upload = values["reference"].upload
     if upload is not None:
         with refusing("reference"):
-            reference_of(upload, desk.settings)
+            reference_of(upload, desk.settings, int(job.inputs["year"]))
     return values
-
-
-def reference_of(upload: Upload, settings: Settings, **known: Any) -> Labels:
-    """The reference points of a file.
-
-    Raises:
-        InvalidLabels: they cannot be used; the rows at fault are named.
-    """
-    return read_labels(
-        upload.content,
-        upload.media_type,
-        region=settings.service_region(),
-        today=today(),
-        limits=Limits(max_bytes=settings.uploads.max_bytes),
-        **known,
-    )

@@ -7,15 +7,17 @@ from typing import Any
 
 from geocrop_processes.domain.aoi import Aoi
 from geocrop_processes.domain.season import Season
-from geocrop_processes.errors import InvalidSeason
+from geocrop_processes.errors import InvalidSeason, UnknownAsOf
 from geocrop_processes.service.checks.desk import Desk, refusing, today
 
 
 def check(values: dict[str, Any], desk: Desk) -> dict[str, Any]:
     """Those of a map, each accepted by the domain; the model is named with its version."""
     values = check_place_and_season(values, desk)
-    with refusing("model"):
-        model = desk.resolve(values.get("model", desk.settings.map.model))
+    as_of = _season(values).as_of_day
+    asked = values.get("model", desk.settings.map.model)
+    with refusing("model", {UnknownAsOf: "as_of"}):
+        model = desk.resolve(asked, as_of)
     return values | {"model": model}
 
 
@@ -27,7 +29,7 @@ def check_place_and_season(values: dict[str, Any], desk: Desk) -> dict[str, Any]
     with refusing("year"):
         check_year(values["year"])
     with refusing("as_of"):
-        _check_as_of(values)
+        _season(values)
     return values | {"aoi": [place.lon, place.lat, place.radius_m]}
 
 
@@ -49,15 +51,14 @@ def _floats(numbers: list[Any]) -> list[float]:
     return [float(v) if abs(v) < 1e300 else math.inf for v in numbers]
 
 
-def _check_as_of(values: Mapping[str, Any]) -> None:
-    """Accept the as-of date, or say why not.
+def _season(values: Mapping[str, Any]) -> Season:
+    """The season that is asked for.
 
     Raises:
-        InvalidSeason: it is no date, or lies outside the season.
+        InvalidSeason: the as-of date is none, lies outside the season or is too early.
     """
     as_of = values.get("as_of")
-    if as_of is not None:
-        Season(values["year"], _day(as_of))
+    return Season(values["year"], None if as_of is None else _day(as_of))
 
 
 def _day(text: str) -> date:

@@ -1,13 +1,19 @@
-"""The inputs of a training: the table."""
+"""The inputs of a training: what the model is to be called, and the table."""
 
 from typing import Any
 
 from geocrop_processes.pipeline.table import Table
+from geocrop_processes.registry.names import check_alias, check_name
 from geocrop_processes.service.checks.desk import Desk, refusing
 
 
 def check(values: dict[str, Any], desk: Desk) -> dict[str, Any]:
     """The table is read where it is here, so that one that cannot be used is refused at once."""
+    with refusing("name"):
+        check_name(values["name"])
+    if "alias" in values:
+        with refusing("alias"):
+            check_alias(values["alias"])
     upload = values["table"].upload
     if upload is not None:
         with refusing("table"):

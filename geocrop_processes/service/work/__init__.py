@@ -6,7 +6,7 @@ from geocrop_processes.pipeline.abandon import Asked
 from geocrop_processes.service import steps
 from geocrop_processes.service.context import WorkerContext
 from geocrop_processes.service.steps import Step
-from geocrop_processes.service.work import echoing, maps
+from geocrop_processes.service.work import echoing, features, maps, samples
 
 Do = Callable[[WorkerContext, Step, Asked], bool]
 """Does a claimed step and reports it: True where the report counted. Asked in between whether it is wanted."""
@@ -16,6 +16,16 @@ WORK_OF: Mapping[str, Mapping[str, Do]] = {
         steps.PLAN: maps.plan,
         steps.BLOCK: maps.block,
         steps.FINISH: maps.finish,
+    },
+    "sample-extraction": {
+        steps.PLAN: samples.plan,
+        steps.BLOCK: samples.block,
+        steps.FINISH: samples.finish,
+    },
+    "feature-extraction": {
+        steps.PLAN: features.plan,
+        steps.BLOCK: features.block,
+        steps.FINISH: features.finish,
     },
     "echo": {steps.RUN: echoing.run},
 }

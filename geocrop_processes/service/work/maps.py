@@ -30,7 +30,7 @@ _ITEM_TYPE = "application/geo+json"
 def plan(context: WorkerContext, step: Step, lost: Asked) -> bool:
     """Decide what will be done, unless the same map exists."""
     job = context.store.get(step.job_id)
-    request = _request(context.settings, job)
+    request = request_of(context.settings, job)
     model = context.model(job.inputs["model"], request.season.as_of_day)
     made = plan_map(
         job.id,
@@ -50,7 +50,8 @@ def plan(context: WorkerContext, step: Step, lost: Asked) -> bool:
     return context.store.planned(step, made.to_json(), names, made.digest)
 
 
-def _request(settings: Settings, job: Job) -> Request:
+def request_of(settings: Settings, job: Job) -> Request:
+    """What a job of a place and a season asks for."""
     inputs = job.inputs
     as_of = inputs.get("as_of")
     lon, lat, radius = map(float, inputs["aoi"])

@@ -1,0 +1,143 @@
+"""What a deployment can set: environment variables `GEOCROP_*`, read once, frozen, passed down as values.
+
+Nested names are joined by two underscores: `GEOCROP_CATALOG__URL`. `python -m geocrop_processes.settings`
+prints docs/settings.md.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, Field, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from geocrop_processes.domain.aoi import Region
+from geocrop_processes.errors import InvalidSetting
+from geocrop_processes.features.compute import warm_up
+from geocrop_processes.imagery.access import Access
+from geocrop_processes.imagery.catalog import Catalog
+from geocrop_processes.registry import Registry
+from geocrop_processes.settings.sections import (
+    CacheSettings,
+    CatalogSettings,
+    ImagerySettings,
+    MapSettings,
+    RegionSettings,
+    RegistrySettings,
+    Section,
+    ServiceSettings,
+    StorageSettings,
+    UploadSettings,
+)
+from geocrop_processes.storage import MODELS, Storage
+
+__all__ = [
+    "CacheSettings",
+    "CatalogSettings",
+    "ImagerySettings",
+    "MapSettings",
+    "RegionSettings",
+    "RegistrySettings",
+    "ServiceSettings",
+    "Settings",
+    "StorageSettings",
+    "UploadSettings",
+    "variables",
+]
+
+
+class Settings(BaseSettings):
+    """Every setting of a deployment."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="GEOCROP_",
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="forbid",
+    )
+
+    data: Path = Field(
+        Path(".geocrop"), description="The folder of everything that is kept locally."
+    )
+    catalog: CatalogSettings = CatalogSettings()
+    imagery: ImagerySettings = ImagerySettings()
+    storage: StorageSettings = StorageSettings()
+    registry: RegistrySettings = RegistrySettings()
+    region: RegionSettings = RegionSettings()
+    map: MapSettings = MapSettings()
+    cache: CacheSettings = CacheSettings()
+    service: ServiceSettings = ServiceSettings()
+    uploads: UploadSettings = UploadSettings()
+
+    @classmethod
+    def read(cls) -> Self:
+        """Read the environment.
+
+        Raises:
+            InvalidSetting: a value is unusable, or a variable's name unknown; the first is named.
+        """
+        known = {name for _, name, _ in variables()}
+        unknown = sorted(
+            name
+            for name in os.environ
+            if name.upper().startswith("GEOCROP_") and name.upper() not in known
+        )
+        if unknown:
+            raise InvalidSetting(
+                f"There is no setting {unknown[0]}; docs/settings.md lists them all."
+            )
+        try:
+            return cls()
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = "GEOCROP_" + "__".join(str(part).upper() for part in first["loc"])
+            raise InvalidSetting(
+                f"{name}={first['input']!r} is not usable: {first['msg']}."
+            ) from error
+
+    def open_storage(self) -> Storage:
+        """The object store, its buckets made where they were missing."""
+        root = self.storage.root or str(self.data / "storage")
+        storage = Storage(root, endpoint=self.storage.endpoint, region=self.storage.region)
+        storage.ensure_buckets()
+        return storage
+
+    def open_registry(self, storage: Storage) -> Registry:
+        """The model registry; new models' files go to the store's bucket."""
+        uri = self.registry.uri or f"sqlite:///{self.data.absolute() / 'mlflow.db'}"
+        return Registry(
+            uri,
+            storage.url(MODELS),
+            endpoint=self.storage.endpoint,
+            region=self.storage.region,
+        )
+
+    def open_catalog(self, url: str) -> Catalog:
+        """The catalogue at an address, which is that of the settings or of the served simulation."""
+        return Catalog(url, self.catalog.collection, self.catalog.timeout_s)
+
+    def access(self) -> Access:
+        """How scenes' files are opened."""
+        return Access(**self.imagery.model_dump())
+
+    def warm_up(self) -> None:
+        """Compile the kernels of the features, or load those that are kept, before work is taken."""
+        warm_up(self.cache.kernels or self.data.absolute() / "cache" / "kernels")
+
+    def service_region(self) -> Region:
+        """The region as a domain value."""
+        return Region(**self.region.model_dump())
+
+
+def variables() -> Iterator[tuple[type[BaseModel], str, FieldInfo]]:
+    """Every variable: the section that it belongs to, its name, its field."""
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.default, Section):
+            section = type(field.default)
+            for inner, inner_field in section.model_fields.items():
+                yield section, f"GEOCROP_{name}__{inner}".upper(), inner_field
+        else:
+            yield Settings, f"GEOCROP_{name}".upper(), field

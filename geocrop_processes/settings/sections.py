@@ -1,0 +1,169 @@
+"""The sections of what a deployment can set: each value with its default, its bounds and its meaning."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from geocrop_processes.simulation.demonstration import ARCHIVE, MODEL
+
+
+class Section(BaseModel):
+    """Settings that belong together."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class CatalogSettings(Section):
+    """Where scenes are searched."""
+
+    url: str = Field(
+        "https://explorer.digitalearth.africa/stac",
+        description="Address of a STAC API with Sentinel-2 L2A in Digital Earth Africa's layouts, or "
+        f"`{ARCHIVE}` for the simulated archive, which is served while it is needed.",
+    )
+    collection: Literal["s2_l2a", "s2_l2a_c1"] = Field(
+        "s2_l2a", description="The collection; the simulated archive is built in its layout."
+    )
+    timeout_s: float = Field(30.0, gt=0, le=600, description="Seconds until a request is given up.")
+
+
+class ImagerySettings(Section):
+    """How pixels are read."""
+
+    s3_endpoint: str | None = Field(
+        None,
+        description="Host of the S3 server of `s3://` assets (unsigned access); AWS of the region where none is given.",
+    )
+    s3_region: str = Field("af-south-1", description="Its region.")
+    timeout_s: float = Field(
+        30.0,
+        gt=0,
+        le=600,
+        description="Seconds until a try of a read is given up; there are three.",
+    )
+    threads: int = Field(
+        32,
+        ge=1,
+        le=128,
+        description="Files read at once over the network; of a disk two are, whose decoding is what takes time.",
+    )
+
+
+class StorageSettings(Section):
+    """Where products and models are kept."""
+
+    root: str | None = Field(
+        None,
+        description="A folder, or `s3://` for buckets; the folder `storage` of the data folder by default.",
+    )
+    endpoint: str | None = Field(
+        None, description="Address of the S3 server; AWS where none is given."
+    )
+    region: str | None = Field(None, description="Its region.")
+
+
+class RegistrySettings(Section):
+    """Where models are registered."""
+
+    uri: str | None = Field(
+        None, description="MLflow's address; `mlflow.db` (SQLite) in the data folder by default."
+    )
+
+
+class RegionSettings(Section):
+    """The part of the Earth that is mapped: its name and sides in degrees."""
+
+    name: str = Field("Zimbabwe", description="What people call it.")
+    west: float = Field(25.2, description="Western side.")
+    south: float = Field(-22.5, description="Southern side.")
+    east: float = Field(33.1, description="Eastern side.")
+    north: float = Field(-15.6, description="Northern side.")
+
+
+class MapSettings(Section):
+    """How maps are made."""
+
+    model: str = Field(MODEL, description="The model where none is asked for.")
+    max_radius_m: float = Field(
+        25_000.0, ge=100, description="The largest radius of an AOI in metres."
+    )
+    block_px: int = Field(512, ge=16, le=4096, description="The side of a block in pixels.")
+    threads: int = Field(2, ge=1, le=128, description="Blocks computed at once.")
+    min_acquisitions: int = Field(
+        6, ge=1, description="Fewer readable acquisitions than this are too few for a map."
+    )
+
+
+class CacheSettings(Section):
+    """What is kept to be quick the next time."""
+
+    features: bool = Field(
+        default=False,
+        description="Whether the features of each block are kept in the object store (`features/` in the bucket "
+        "of datasets, 200 bytes a pixel): a map of the same place and season by another model then reads nothing.",
+    )
+    kernels: Path | None = Field(
+        None,
+        description="Where compiled kernels are kept; `cache/kernels` in the data folder by default. They are of "
+        "one kind of processor.",
+    )
+
+
+class ServiceSettings(Section):
+    """How the service is run."""
+
+    host: str = Field("127.0.0.1", description="The address that it listens on.")
+    port: int = Field(8000, ge=0, le=65535, description="The port; 0 takes a free one.")
+    url: str | None = Field(
+        None,
+        description="The address that clients see, such as `https://api.example.org`; else that of host and port.",
+    )
+    database: str | None = Field(
+        None,
+        description="SQLAlchemy's address of the job store; `jobs.db` (SQLite) in the data folder by default.",
+    )
+    broker: str | None = Field(
+        None,
+        description="Celery's broker, `redis://...`; `geocrop serve` starts a private one where none is given.",
+    )
+    workers: int = Field(
+        2, ge=1, le=128, description="Worker processes that `geocrop serve` starts."
+    )
+    lease_s: float = Field(
+        15.0, gt=0, le=3600, description="Seconds until a step whose worker is silent is due again."
+    )
+    attempts: int = Field(
+        4, ge=1, le=20, description="How often a step is tried before its job fails."
+    )
+    republish_s: float = Field(
+        2.0, gt=0, le=600, description="Seconds between two looks for steps that are due."
+    )
+    pygeoapi_config: Path | None = Field(
+        None,
+        description="pygeoapi's configuration; the one that comes with GeoCrop where none is given.",
+    )
+    max_jobs_listed: int = Field(
+        1000, ge=1, description="The most jobs that one page of the list holds."
+    )
+
+
+class UploadSettings(Section):
+    """What clients may bring: labels and tables, by value or by reference."""
+
+    hosts: str = Field(
+        "",
+        description="Hosts that files may be fetched from over https, separated by commas, such as "
+        "`data.example.org,files.example.org:8443`; none where it is empty. A host of a private address is never asked.",
+    )
+    max_bytes: int = Field(
+        16 << 20, ge=1024, le=1 << 30, description="The most bytes of a file that is brought."
+    )
+    timeout_s: float = Field(
+        60.0, gt=0, le=600, description="Seconds until a file that is fetched must have come whole."
+    )
+    keep_s: float = Field(
+        86_400.0,
+        ge=60,
+        description="Seconds that what was brought is kept at least, though no job needs it any more.",
+    )
