@@ -108,8 +108,10 @@ class Files:
         qualified = given if isinstance(given, dict) and "value" in given else {"value": given}
         value, told = qualified["value"], qualified.get("mediaType")
         if isinstance(value, dict) and kind.as_object:
-            if told is not None and told != "application/json":
-                kind.accept(told)
+            if told not in {None, "application/json"} and kind.accept(told) != kind.as_object:
+                raise InvalidUpload(
+                    f"An object is {kind.as_object}, not {_shown(told)}, which is a text."
+                )
             try:
                 content = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
             except RecursionError as error:

@@ -15,6 +15,7 @@ from geocrop_processes.imagery.access import Access
 from geocrop_processes.service import manager
 from geocrop_processes.service.app import create_app
 from geocrop_processes.service.jobs import JobStore
+from geocrop_processes.service.processes import DESCRIPTIONS
 from geocrop_processes.service.worker import WorkerContext, work
 from geocrop_processes.settings import ServiceSettings, Settings
 
@@ -74,7 +75,7 @@ def _wait(client: Processes, job_id: str) -> dict[str, Any]:
 
 
 def test_owslib_lists_and_describes(client: Processes) -> None:
-    assert [p["id"] for p in client.processes()] == ["crop-classification", "echo"]
+    assert [p["id"] for p in client.processes()] == list(DESCRIPTIONS)
     assert set(client.process("crop-classification")["outputs"]) == {
         *("class-map", "confidence", "probabilities", "summary", "quicklook", "style", "item")
     }

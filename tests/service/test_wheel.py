@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from geocrop_processes.service.processes import DESCRIPTIONS
+
 ROOT = Path(__file__).parents[2]
 BUILD = "from setuptools import build_meta; print(build_meta.build_wheel({folder!r}))"
 SERVE = """
@@ -56,6 +58,6 @@ def test_the_service_runs_from_a_wheel_with_the_configuration_of_the_repository(
     assert told["config"] == str(config)
     assert told["package"] == str(installed / "geocrop_processes" / "__init__.py")
     assert str(ROOT) not in told["path"]
-    assert told["listed"] == ["crop-classification", "echo"]
+    assert told["listed"] == list(DESCRIPTIONS)
     assert not config.is_symlink()
     assert config.read_bytes() == (ROOT / "pygeoapi-config" / "pygeoapi-config.yml").read_bytes()

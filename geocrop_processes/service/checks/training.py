@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from geocrop_processes.domain.as_of import in_order
 from geocrop_processes.pipeline.table import Table
 from geocrop_processes.registry.names import check_alias, check_name
 from geocrop_processes.service.checks.desk import Desk, refusing
@@ -14,6 +15,9 @@ def check(values: dict[str, Any], desk: Desk) -> dict[str, Any]:
     if "alias" in values:
         with refusing("alias"):
             check_alias(values["alias"])
+    if "as_of" in values:
+        with refusing("as_of"):
+            values |= {"as_of": list(in_order(values["as_of"]))}
     upload = values["table"].upload
     if upload is not None:
         with refusing("table"):

@@ -13,6 +13,13 @@ TABLE = FileKind((PARQUET,))
 """A table of samples."""
 TABLE_SCHEMA = file_of(PARQUET)
 """How it is given."""
+AS_OF_SCHEMA = {
+    "type": "array",
+    "items": {"type": "string", "pattern": "^[0-9]{2}-[0-9]{2}$"},
+    "maxItems": 20,
+    "uniqueItems": True,
+}
+"""Dates within the season."""
 HOW = (
     "By value (an object of GeoJSON, or base64 with its `mediaType`), or by reference (`href`) to an output of an "
     "earlier job of this service or to a file of a host that it allows."

@@ -7,7 +7,7 @@ from geocrop_processes.service.processes.description import (
     produced,
     required,
 )
-from geocrop_processes.service.processes.labelled import HOW, SEED, TABLE_SCHEMA
+from geocrop_processes.service.processes.labelled import AS_OF_SCHEMA, HOW, SEED, TABLE_SCHEMA
 
 MODEL_TRAINING = "model-training"
 """The process that trains a model."""
@@ -39,6 +39,21 @@ DESCRIPTION: Description = {
             "Description",
             "What the model is for, in words for people.",
             {"type": "string", "maxLength": 2000, "default": ""},
+        ),
+        "use": optional(
+            "Use",
+            "What the model is meant for: told on its card.",
+            {"type": "string", "maxLength": 2000, "default": ""},
+        ),
+        "limits": optional(
+            "Limits",
+            "What it is not to be used for: told on its card.",
+            {"type": "string", "maxLength": 2000, "default": ""},
+        ),
+        "as_of": optional(
+            "As-of dates",
+            "Dates within the season (MM-DD) to train for as well; all that the table has where it is not given.",
+            AS_OF_SCHEMA,
         ),
         "alias": optional(
             "Alias",
@@ -75,7 +90,7 @@ DESCRIPTION: Description = {
             "use and limits.",
             "application/json",
         ),
-        "page": produced("Model card as a page", "The same, for people.", "text/html"),
+        "card-page": produced("Model card as a page", "The same, for people.", "text/html"),
         "report": produced(
             "Report",
             "Figures of each protocol and member, and what was learnt from.",

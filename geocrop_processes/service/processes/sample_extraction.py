@@ -9,7 +9,7 @@ from geocrop_processes.service.processes.description import (
     produced,
     required,
 )
-from geocrop_processes.service.processes.labelled import HOW, LABELS_SCHEMA, SEED
+from geocrop_processes.service.processes.labelled import AS_OF_SCHEMA, HOW, LABELS_SCHEMA, SEED
 
 SAMPLE_EXTRACTION = "sample-extraction"
 """The process that makes a table of samples."""
@@ -50,12 +50,7 @@ DESCRIPTION: Description = {
         "as_of": optional(
             "As-of dates",
             "Dates within the season (MM-DD) to compute features of as well, as they were known then.",
-            {
-                "type": "array",
-                "items": {"type": "string", "pattern": "^[0-9]{2}-[0-9]{2}$"},
-                "maxItems": 20,
-                "uniqueItems": True,
-            },
+            AS_OF_SCHEMA,
         ),
         "per_field": optional(
             "Pixels of a field",

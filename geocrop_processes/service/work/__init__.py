@@ -6,7 +6,7 @@ from geocrop_processes.pipeline.abandon import Asked
 from geocrop_processes.service import steps
 from geocrop_processes.service.context import WorkerContext
 from geocrop_processes.service.steps import Step
-from geocrop_processes.service.work import echoing, features, maps, samples
+from geocrop_processes.service.work import assessment, echoing, features, maps, samples, training
 
 Do = Callable[[WorkerContext, Step, Asked], bool]
 """Does a claimed step and reports it: True where the report counted. Asked in between whether it is wanted."""
@@ -27,6 +27,8 @@ WORK_OF: Mapping[str, Mapping[str, Do]] = {
         steps.BLOCK: features.block,
         steps.FINISH: features.finish,
     },
+    "model-training": {steps.RUN: training.run},
+    "accuracy-assessment": {steps.RUN: assessment.run},
     "echo": {steps.RUN: echoing.run},
 }
 """By process, then by kind of step."""
