@@ -10,20 +10,13 @@ from geocrop_processes.errors import (
     BrokerUnavailable,
     GeoCropError,
     Inconsistent,
-    InvalidLabels,
-    InvalidPlace,
     InvalidRequest,
-    InvalidSeason,
-    InvalidTable,
     NoMap,
-    OutsideRegion,
     RegistryUnavailable,
     StorageUnavailable,
     StoreUnavailable,
     Unavailable,
-    UnknownAsOf,
     UnknownJob,
-    UnknownModel,
 )
 
 logger = logging.getLogger(__name__)
@@ -93,17 +86,6 @@ def no_such_output(output: str, known: list[str], status: int = 404) -> Problem:
     detail = f"There is no output {output!r}; there are: {', '.join(known)}."
     return Problem(status, "No such output", detail, NO_SUCH_OUTPUT)
 
-
-INPUTS_OF_ERRORS: dict[type[GeoCropError], str] = {
-    InvalidPlace: "aoi",
-    OutsideRegion: "aoi",
-    InvalidSeason: "year",
-    UnknownModel: "model",
-    UnknownAsOf: "as_of",
-    InvalidLabels: "labels",
-    InvalidTable: "samples",
-}
-"""The input that a refused value came in."""
 
 _TABLE: tuple[tuple[type[GeoCropError], int, str, str], ...] = (
     (UnknownJob, 404, "No such job", NO_SUCH_JOB),
