@@ -1,12 +1,65 @@
-"""A class map against reference points: confusion matrix, accuracies, error-adjusted areas; and which points to label."""
+"""A class map against reference points: confusion matrix, accuracies, error-adjusted areas.
 
-from collections.abc import Mapping
+Points alone can judge: a polygon is many pixels of one field, which are no independent samples, and a majority of them
+is no pixel of the map. Each point is compared with the pixel that it lies in. What cannot be compared is counted and
+told, and a class that the map does not have counts against the map.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from geocrop_processes.pipeline.labels import Labels
+import numpy as np
+import numpy.typing as npt
+
+import geocrop_processes
+from geocrop_processes.domain.legend import CropClass, Legend
+from geocrop_processes.domain.palette import colour
+from geocrop_processes.errors import InvalidLabels, InvalidSample
+from geocrop_processes.models.accuracy import Accuracy, Share
+from geocrop_processes.models.areas import AreaEstimates, Estimate
+from geocrop_processes.models.strata import estimate_by_strata
+from geocrop_processes.pipeline.class_map import ClassMap
+from geocrop_processes.pipeline.design import Design, Strata, design_sample, read_strata
+from geocrop_processes.pipeline.labels import Label, Labels
+from geocrop_processes.publish.assessment_page import assessment_page
 from geocrop_processes.publish.assets import ProducedFile
-from geocrop_processes.storage import Storage
+from geocrop_processes.storage import RESULTS, Storage
+
+__all__ = [
+    "Assessment",
+    "Design",
+    "Strata",
+    "assess",
+    "design_sample",
+    "legend_of_map",
+    "read_strata",
+]
+
+Ints = npt.NDArray[np.int64]
+
+_LEFT_OUT = {
+    "season": "its season is not the map's",
+    "outside": "it lies outside of the map",
+    "no data": "the map has no data there",
+    "unknown": "it is none of the points that were drawn",
+}
+_STRATIFIED = (
+    "The points were drawn at random within the map's classes, as the design says: areas and accuracies are estimates "
+    "of the whole map (Olofsson et al. 2014)."
+)
+_OTHER_STRATA = (
+    "The points were drawn at random within strata that are not the map's classes any more: areas and accuracies are "
+    "estimates of the whole map (Stehman 2014)."
+)
+_UNKNOWN_DESIGN = (
+    "How the points were drawn is not known. Areas and accuracies of the whole map hold if, within each class of the "
+    "map, every pixel was as likely to be drawn as any other; points of training fields, of roadsides or of "
+    "convenience are no such sample."
+)
 
 
 @dataclass(frozen=True)
@@ -24,15 +77,28 @@ class Assessment:
 
 
 @dataclass(frozen=True)
-class Design:
-    """Points to label, in an order that tells nothing of their classes."""
+class _Compared:
+    """The points that could be compared, n of them."""
 
-    points: bytes
-    """GeoJSON or CSV without what the map says: for whoever labels."""
-    strata: bytes
-    """CSV of what the map says of each point, for the assessment: to be kept from whoever labels."""
-    sizes: Mapping[int, int]
-    """Points by class code."""
+    mapped: Ints
+    """(n,) the map's class."""
+    reference: Ints
+    """(n,) the class that is there."""
+    names: tuple[str, ...]
+    """(n,) what the points are called."""
+    legend: Legend
+    """The classes of both."""
+    left_out: tuple[tuple[int, str], ...]
+    """Row and reason of those that could not be."""
+
+
+def legend_of_map(class_map: bytes) -> Legend:
+    """The classes of a class map: read reference points with it, and with `open_legend`.
+
+    Raises:
+        InvalidSample: it is no class map of GeoCrop.
+    """
+    return ClassMap.of(class_map).legend
 
 
 def assess(  # noqa: PLR0913 - what is judged, by what, and where to
@@ -42,7 +108,8 @@ def assess(  # noqa: PLR0913 - what is judged, by what, and where to
     storage: Storage,
     *,
     title: str,
-    strata: Mapping[str, int] | None = None,
+    year: int | None = None,
+    strata: Strata | None = None,
     notice: str | None = None,
 ) -> Assessment:
     """Judge a class map (COG) by reference points; files go to `results/<job_id>/`.
@@ -50,42 +117,222 @@ def assess(  # noqa: PLR0913 - what is judged, by what, and where to
     Args:
         job_id: names the folder.
         class_map: the COG: legend inside, 0 no data.
-        labels: points, read with the map's legend and `open_legend`.
+        labels: points; a class is one of the map's by its name.
         storage: where the files go.
         title: of the map, for people.
-        strata: the map's class at the time of drawing by the point's `id`, as `Design.strata` has it; the sample is
-            not taken to be stratified by the map where there is none.
+        year: the map's season: points of others are left out. All count where none is given.
+        strata: what the map was when the points were drawn, as `read_strata` gives it; how they were drawn is not
+            known where there is none, and the report says so.
         notice: what must be said of a simulated map.
 
     Raises:
-        InvalidLabels: a label is no point, or none lies on the map.
-        InvalidSample: strata do not fit.
+        InvalidLabels: a label is no point, or none can be compared with the map.
+        InvalidSample: the map is none of GeoCrop's, or a stratum has no point.
     """
-    raise NotImplementedError
+    judged = ClassMap.of(class_map)
+    compared = _compare(judged, labels, year, strata)
+    report = {
+        "title": title,
+        "notice": notice,
+        "geocrop": geocrop_processes.__version__,
+        "class_map_sha256": hashlib.sha256(class_map).hexdigest(),
+        "reference_sha256": labels.sha256,
+        "season": year,
+        "points": {
+            "given": len(labels.labels),
+            "used": len(compared.mapped),
+            "left_out": [{"row": row, "reason": reason} for row, reason in compared.left_out],
+            "left_out_by_reason": dict(Counter(reason for _, reason in compared.left_out)),
+            "not_labelled": _not_labelled(labels, strata),
+        },
+        **_figures(judged, compared, strata),
+    }
+    parts = {
+        "assessment": (
+            "assessment.json",
+            "application/json",
+            json.dumps(report, indent=1, allow_nan=False).encode(),
+        ),
+        "page": ("assessment.html", "text/html", assessment_page(report).encode()),
+    }
+    paths = {}
+    for key, (name, media_type, content) in parts.items():
+        storage.put(RESULTS, f"results/{job_id}/{name}", content, media_type)
+        paths[key] = storage.url(RESULTS, f"results/{job_id}/{name}")
+    files = tuple(ProducedFile.of_bytes(key, *part) for key, part in parts.items())
+    return Assessment(job_id, report, files, paths)
 
 
-def design_sample(  # noqa: PLR0913 - what the paper's rule is fed with, each by its name
-    class_map: bytes,
-    *,
-    expected: Mapping[int, float],
-    year: int,
-    target_error: float = 0.01,
-    least: int = 50,
-    seed: int = 1,
-    media_type: str = "application/geo+json",
-) -> Design:
-    """Draw a stratified random sample of a class map, by the rule of Olofsson et al. 2014.
+def _compare(
+    judged: ClassMap, labels: Labels, year: int | None, strata: Strata | None
+) -> _Compared:
+    """Raises: InvalidLabels: a label is no point, or none can be compared."""
+    areas = [label for label in labels.labels if label.geometry.geom_type != "Point"]
+    if areas:
+        raise InvalidLabels(
+            f"A map is judged by points: row {areas[0].row} is a {areas[0].geometry.geom_type}, and "
+            f"{len(areas) - 1} others are no points either."
+        )
+    legend, codes = _joined(judged.legend, labels)
+    found = judged.at(
+        [label.geometry.x for label in labels.labels], [label.geometry.y for label in labels.labels]
+    )
+    used: list[tuple[int, Label]] = []
+    left_out = []
+    for code, label in zip(found.tolist(), labels.labels, strict=True):
+        why = _why_not(code, label, year, strata)
+        if why:
+            left_out.append((label.row, _LEFT_OUT[why]))
+        else:
+            used.append((code, label))
+    if not used:
+        reasons = ", ".join(
+            f"{n} because {why}" for why, n in Counter(w for _, w in left_out).items()
+        )
+        raise InvalidLabels(f"No point can be compared with the map: {reasons}.")
+    return _Compared(
+        mapped=np.array([code for code, _ in used], np.int64),
+        reference=np.array([codes[label.code] for _, label in used], np.int64),
+        names=tuple(label.name for _, label in used),
+        legend=legend,
+        left_out=tuple(left_out),
+    )
 
-    Args:
-        class_map: the COG.
-        expected: user's accuracies that are expected, by class code; 0.8 where none is given.
-        year: the season, written beside each point.
-        target_error: standard error of overall accuracy to aim at.
-        least: points of a rare class.
-        seed: the same seed draws the same points.
-        media_type: of the points: GeoJSON or CSV.
 
-    Raises:
-        InvalidSample: as `models.sampling` says.
-    """
-    raise NotImplementedError
+def _why_not(code: int, label: Label, year: int | None, strata: Strata | None) -> str:
+    """Why a point cannot be compared; empty where it can."""
+    if year is not None and label.year != year:
+        return "season"
+    if code < 0:
+        return "outside"
+    if code == 0:
+        return "no data"
+    return "unknown" if strata is not None and label.name not in strata.of_point else ""
+
+
+def _not_labelled(labels: Labels, strata: Strata | None) -> int | None:
+    """How many of the points that were drawn have no label; None where nobody knows what was drawn."""
+    if strata is None:
+        return None
+    return len(set(strata.of_point) - {label.name for label in labels.labels})
+
+
+def _joined(mapped: Legend, labels: Labels) -> tuple[Legend, dict[int, int]]:
+    """The map's legend and the classes that only labels have; the code there of each of the labels' classes."""
+    known = {c.name.casefold(): c.code for c in mapped}
+    codes: dict[int, int] = {}
+    added: list[CropClass] = []
+    used = {label.code for label in labels.labels}
+    for c in labels.legend:
+        if c.name.casefold() in known:
+            codes[c.code] = known[c.name.casefold()]
+        elif c.code in used:
+            codes[c.code] = mapped.codes[-1] + 1 + len(added)
+            added.append(CropClass(codes[c.code], c.name, colour(len(mapped) + len(added))))
+    return Legend((*mapped.classes, *added)), codes
+
+
+def _figures(judged: ClassMap, compared: _Compared, strata: Strata | None) -> dict[str, Any]:
+    occurring = {*judged.pixels, *compared.reference.tolist()}
+    codes = [code for code in compared.legend.codes if code in occurring]
+    accuracy = Accuracy.of(compared.reference, compared.mapped, codes)
+    # the map's classes are rows where areas are estimated
+    counts = accuracy.matrix[:, :-1].T
+    hectares = {code: n * judged.pixel_ha for code, n in judged.pixels.items()}
+    design, estimates, why = _estimate(codes, compared, counts, hectares, judged.pixel_ha, strata)
+    return {
+        "design": design,
+        "no_areas_because": why,
+        "overall": {
+            "sample": _share(int(np.trace(counts)), int(counts.sum())),
+            "map": _told(estimates.overall) if estimates else None,
+        },
+        "macro_f1": round(accuracy.macro_f1, 6),
+        "classes": [
+            {
+                "code": code,
+                "name": compared.legend.name_of(code),
+                "on_map": code in judged.pixels,
+                "mapped_hectares": round(hectares.get(code, 0.0), 2),
+                "points_mapped": int(counts[i].sum()),
+                "points_reference": int(counts[:, i].sum()),
+                **_of_class(code, accuracy, estimates),
+            }
+            for i, code in enumerate(codes)
+        ],
+        "matrix": {
+            "rows": "map",
+            "columns": "reference",
+            "codes": codes,
+            "counts": counts.tolist(),
+            "area_shares": np.round(estimates.proportions, 6).tolist() if estimates else None,
+        },
+    }
+
+
+def _of_class(code: int, accuracy: Accuracy, estimates: AreaEstimates | None) -> dict[str, Any]:
+    """Accuracies of a class among the points, and on the whole map with its area."""
+    f1 = accuracy.f1.get(code)
+    return {
+        "users": {
+            "sample": _of_share(accuracy.users.get(code)),
+            "map": _told(estimates.users[code]) if estimates else None,
+        },
+        "producers": {
+            "sample": _of_share(accuracy.producers.get(code)),
+            "map": _told(estimates.producers[code]) if estimates else None,
+        },
+        "f1": None if f1 is None else round(f1, 6),
+        "hectares": _told(estimates.areas[code], 2) if estimates else None,
+    }
+
+
+def _estimate(
+    codes: Sequence[int],
+    compared: _Compared,
+    counts: Ints,
+    hectares: Mapping[int, float],
+    pixel_ha: float,
+    strata: Strata | None,
+) -> tuple[str, AreaEstimates | None, str | None]:
+    """What is said of the design, the estimates, and why there are none."""
+    try:
+        if strata is not None:
+            drawn = np.array([strata.of_point[name] for name in compared.names], np.int64)
+            pixels = {code: n * pixel_ha for code, n in strata.pixels.items()}
+            if (drawn != compared.mapped).any() or pixels != hectares:
+                found = estimate_by_strata(
+                    codes, compared.mapped, compared.reference, drawn, pixels
+                )
+                return _OTHER_STRATA, found, None
+        areas = [hectares.get(code, 0.0) for code in codes]
+        design = _UNKNOWN_DESIGN if strata is None else _STRATIFIED
+        return design, AreaEstimates.of(codes, counts, areas), None
+    except InvalidSample as error:
+        return _UNKNOWN_DESIGN if strata is None else _STRATIFIED, None, str(error)
+
+
+def _told(estimate: Estimate, digits: int = 6) -> dict[str, Any] | None:
+    """An estimate as JSON values; None of what is not known."""
+    if not np.isfinite(estimate.value):
+        return None
+    low, high = estimate.interval
+    known = bool(np.isfinite(estimate.error))
+    return {
+        "value": round(estimate.value, digits),
+        "standard_error": round(estimate.error, digits) if known else None,
+        "interval_95": [round(low, digits), round(high, digits)] if known else None,
+    }
+
+
+def _share(right: int, of: int) -> dict[str, Any]:
+    found = Share(right, of)
+    return {
+        "value": round(found.value, 6),
+        "interval_95": [round(side, 6) for side in found.interval],
+        "points": of,
+    }
+
+
+def _of_share(share: Share | None) -> dict[str, Any] | None:
+    return None if share is None else _share(share.right, share.of)
