@@ -12,11 +12,10 @@ from uuid import uuid4
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 from typer.exceptions import TyperException
 
-from geocrop_processes import cli_service
-from geocrop_processes.cli_text import AsJson, bar, err, out, print_json, print_product
+from geocrop_processes import cli_models, cli_service
+from geocrop_processes.cli_text import AsJson, bar, err, print_json, print_product
 from geocrop_processes.domain.aoi import Aoi
 from geocrop_processes.domain.season import Season
 from geocrop_processes.errors import GeoCropError, InvalidRequest, InvalidSeason
@@ -39,7 +38,9 @@ app = typer.Typer(
 )
 app.command()(cli_service.demo)
 app.command()(cli_service.serve)
+app.command("model-training")(cli_models.model_training)
 app.add_typer(cli_service.jobs, name="jobs")
+app.add_typer(cli_models.models, name="models")
 
 
 @app.command(
@@ -135,28 +136,6 @@ def classify(  # noqa: PLR0913 - each is an argument of the command line
         )
     else:
         print_product(product)
-
-
-@app.command()
-def models(*, as_json: AsJson = False) -> None:
-    """List the registered models, the newest version of each first."""
-    settings = Settings.read()
-    entries = settings.open_registry(settings.open_storage()).list()
-    if as_json:
-        print_json(
-            [
-                {"model": e.reference, "aliases": list(e.aliases), "description": e.description}
-                for e in entries
-            ]
-        )
-        return
-    if not entries:
-        out.print("No model is registered yet: `geocrop demo` makes one.")
-        return
-    table = Table("model", "aliases", "description", box=None, pad_edge=False)
-    for e in entries:
-        table.add_row(escape(e.reference), escape(", ".join(e.aliases)), escape(e.description))
-    out.print(table)
 
 
 def main() -> None:

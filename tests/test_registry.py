@@ -358,15 +358,15 @@ def test_an_archive_of_objects_is_refused_and_never_unpickled(
     ("content", "reason"),
     [
         ("[]", "are no JSON object"),
-        ("{}", "calibration cannot be read: 'members'"),
-        ('{"members": [], "weights": {}, "temperature": 1}', "calibration cannot be read"),
-        ('{"members": {}, "weights": {"xgboost": "a"}, "temperature": 1}', "cannot be read"),
-        ('{"members": {}, "weights": {"catboost": 1}, "temperature": 1}', "counts votes of"),
-        ('{"members": {}, "weights": {"xgboost": -1}, "temperature": 1}', "from 0 up"),
-        ('{"members": {}, "weights": {}, "temperature": 0}', "temperature is within"),
+        ("{}", "calibration cannot be read: 'calibration'"),
+        ('{"calibration": [], "weights": {}, "temperature": 1}', "calibration cannot be read"),
+        ('{"calibration": {}, "weights": {"xgboost": "a"}, "temperature": 1}', "cannot be read"),
+        ('{"calibration": {}, "weights": {"catboost": 1}, "temperature": 1}', "counts votes of"),
+        ('{"calibration": {}, "weights": {"xgboost": -1}, "temperature": 1}', "from 0 up"),
+        ('{"calibration": {}, "weights": {}, "temperature": 0}', "temperature is within"),
         (
-            '{"members": {"xgboost": {"method": "isotonic", "said": [], "meant": []}}, "weights": {}, "temperature": 1}',
-            "is a temperature",
+            '{"calibration": {"xgboost": {"method": "isotonic", "said": [], "meant": []}}, "weights": {}, "temperature": 1}',
+            "calibrated by temperatures",
         ),
     ],
 )

@@ -8,8 +8,6 @@ from typing import Any
 
 from geocrop_processes.errors import UnusableModel
 from geocrop_processes.models.applicability import Applicability
-from geocrop_processes.models.calibration import Temperature
-from geocrop_processes.models.calibration import from_json as calibrator
 from geocrop_processes.models.card import ModelCard
 from geocrop_processes.models.counting import AS_THEY_ARE, Counting
 from geocrop_processes.models.ensemble import Ensemble
@@ -39,7 +37,8 @@ def pack(card: ModelCard, learned: Mapping[str, Learned]) -> dict[str, bytes]:
         for name, member in part.ensemble.members.items():
             files[f"{folder}{name}.{MEMBERS[name].suffix}"] = member.to_bytes()
         if part.ensemble.counting != AS_THEY_ARE:
-            files[f"{folder}{CALIBRATION}"] = _counting_to_json(part.ensemble.counting)
+            counting = part.ensemble.counting.to_json()
+            files[f"{folder}{CALIBRATION}"] = json.dumps(counting, indent=1).encode()
         if part.applicability is not None:
             files[f"{folder}{APPLICABILITY}"] = part.applicability.to_bytes()
     files[CARD] = json.dumps(card.to_json(), indent=1).encode()
@@ -139,7 +138,7 @@ class Stored:
         }
         counting, applicability = AS_THEY_ARE, None
         if CALIBRATION in contents:
-            counting = _counting_from_json(_object(self.reference, contents[CALIBRATION]))
+            counting = Counting.from_json(_object(self.reference, contents[CALIBRATION]))
         if APPLICABILITY in contents:
             applicability = Applicability.from_bytes(contents[APPLICABILITY])
         ensemble = Ensemble(
@@ -160,29 +159,6 @@ class Stored:
 _NAMES = frozenset(
     {*(f"{m.name}.{m.suffix}" for m in MEMBERS.values()), CALIBRATION, APPLICABILITY}
 )
-
-
-def _counting_to_json(counting: Counting) -> bytes:
-    values = {
-        "members": {name: c.to_json() for name, c in counting.calibration.items()},
-        "weights": dict(counting.weights),
-        "temperature": counting.temperature,
-    }
-    return json.dumps(values, indent=1).encode()
-
-
-def _counting_from_json(values: Mapping[str, Any]) -> Counting:
-    """Raises: UnusableModel: it says nothing of how votes are counted."""
-    try:
-        calibration = {name: calibrator(c) for name, c in values["members"].items()}
-        weights = {str(name): float(weight) for name, weight in values["weights"].items()}
-        temperature = float(values["temperature"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UnusableModel(f"The calibration cannot be read: {error}.") from error
-    temperatures = {n: c for n, c in calibration.items() if isinstance(c, Temperature)}
-    if len(temperatures) < len(calibration):
-        raise UnusableModel("The calibration of a member of an ensemble is a temperature.")
-    return Counting(temperatures, weights, temperature)
 
 
 def _known(path: str) -> bool:
