@@ -9,6 +9,7 @@ in cross-validation.
 import io
 import zipfile
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -17,14 +18,13 @@ from scipy.spatial.distance import cdist
 
 from geocrop_processes.errors import InvalidSample, UnusableModel
 from geocrop_processes.models.confidence import dissimilarity_to_bytes
+from geocrop_processes.models.neighbours import Neighbours
 
 Floats = npt.NDArray[np.float64]
 Features = npt.NDArray[np.float32]
 
 _CELLS = 1 << 21
-"""Distances held at a time: 8 MB of float32, 16 MB of float64, whatever the number of pixels."""
-_ROUNDING = 2.0**-24
-"""Of one operation in float32, as a share of its result."""
+"""Distances between samples that are held at a time: 16 MB."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,8 @@ class Applicability:
     def index(self, features: Features) -> npt.NDArray[np.float32]:
         """The DI of each pixel, float32 (n,); NaN where a feature that counts is not finite.
 
-        It depends on a pixel's own features alone, to the last bit. Memory does not grow with the number of
-        training samples.
+        It depends on a pixel's own features alone, to the last bit: not on those beside it, nor on threads, any
+        number of which may ask at a time.
 
         Args:
             features: float32 (features, n).
@@ -102,15 +102,16 @@ class Applicability:
             raise UnusableModel(
                 f"The model was trained on {len(self.mean)} features; these are {features.shape}."
             )
-        found = np.full(features.shape[1], np.nan, np.float32)
-        norms = np.einsum("ij,ij->j", self.points, self.points)
-        step = max(1, _CELLS // self.points.shape[1])
-        for start in range(0, len(found), step):
-            part = _place(features[:, start : start + step], self.mean, self.weight)
-            usable = np.isfinite(part).all(axis=0)
-            squared = _nearest_squared(np.ascontiguousarray(part[:, usable]), self.points, norms)
-            found[start : start + step][usable] = np.sqrt(squared) / self.mean_distance
-        return found
+        counts = self.weight > 0
+        squared = self._neighbours.squared(
+            features if counts.all() else features[counts], self.mean[counts], self.weight[counts]
+        )
+        with np.errstate(over="ignore"):
+            return (np.sqrt(squared) / self.mean_distance).astype(np.float32)
+
+    @cached_property
+    def _neighbours(self) -> Neighbours:
+        return Neighbours.of(self.points)
 
     def inside(self, features: Features) -> npt.NDArray[np.bool_]:
         """Whether the model applies, bool (n,): the DI is not above the threshold; false where it is NaN.
@@ -195,35 +196,6 @@ def _distances(points: Floats, folds: npt.NDArray[np.integer]) -> tuple[float, F
         apart[folds[part, None] == folds[None, :]] = np.inf
         nearest[part] = apart.min(axis=1)
     return total / (n * (n - 1)), nearest
-
-
-def _nearest_squared(places: Floats, points: Floats, norms: Floats) -> Floats:
-    """The squared distance of each place to the nearest point, (places,).
-
-    Inner products in float32 are fast, but rounded, and in their last bits they depend on what is computed beside
-    them: they only say which points may be the nearest. The distance to those few is then computed by itself. A
-    place so far away that float32 has no number for it is infinitely far.
-
-    Args:
-        places: (features, places).
-        points: (features, points).
-        norms: (points,) squared norms of the points.
-    """
-    own = np.einsum("ij,ij->j", places, places)
-    # twice the bound on the rounding of a squared distance: len(places) products and sums, and what is around them
-    slack = 2 * (len(places) + 8) * _ROUNDING * (own + norms.max())
-    with np.errstate(over="ignore", invalid="ignore"):
-        rough = places.astype(np.float32).T @ (-2 * points).astype(np.float32)
-        rough += norms.astype(np.float32)
-        limit = rough.min(axis=1) + slack.astype(np.float32)
-    # many times as fast as the nonzero of two dimensions
-    which, candidate = np.divmod(np.flatnonzero(rough <= limit[:, None]), points.shape[1])
-    squared = np.zeros(len(which))
-    for place, point in zip(places, points, strict=True):
-        squared += (place[which] - point[candidate]) ** 2
-    nearest = np.full(len(own), np.inf)
-    np.minimum.at(nearest, which, squared)
-    return nearest
 
 
 def _check(

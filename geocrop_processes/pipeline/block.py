@@ -193,6 +193,7 @@ def _vote(features: Features, model: RegisteredModel, *, probabilities: bool) ->
     vote.confidence[:3, known] = decided.sure
     vote.confidence[3] = features.n_valid
     vote.confidence[4] = np.minimum(features.max_gap_days, _MAX_DAYS)
+    vote.confidence[5, known] = decided.disagreement
     if model.applicability is not None:
         vote.confidence[6, known] = model.applicability.dissimilarity(values)
     if vote.probabilities is not None:

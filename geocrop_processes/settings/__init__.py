@@ -18,6 +18,7 @@ from geocrop_processes.errors import InvalidSetting
 from geocrop_processes.features.compute import warm_up
 from geocrop_processes.imagery.access import Access
 from geocrop_processes.imagery.catalog import Catalog
+from geocrop_processes.models import neighbours
 from geocrop_processes.registry import Registry
 from geocrop_processes.settings.sections import (
     CacheSettings,
@@ -124,8 +125,9 @@ class Settings(BaseSettings):
         return Access(**self.imagery.model_dump())
 
     def warm_up(self) -> None:
-        """Compile the kernels of the features, or load those that are kept, before work is taken."""
+        """Compile the kernels of features and dissimilarity, or load those that are kept, before work is taken."""
         warm_up(self.cache.kernels or self.data.absolute() / "cache" / "kernels")
+        neighbours.warm_up()
 
     def service_region(self) -> Region:
         """The region as a domain value."""

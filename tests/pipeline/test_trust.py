@@ -72,6 +72,19 @@ def test_pixels_unlike_the_training_are_marked_and_summed(
     assert rows[1]["outside_applicability_share"] < 0.9
 
 
+def test_members_that_disagree_are_seen_where_the_map_has_a_class(
+    make: Make, model: RegisteredModel
+) -> None:
+    product = make(model)
+    mapped = _raster(product, "class-map")[0] != 0
+    disagreement = _raster(product, "confidence")[5]
+    assert (disagreement[~mapped] == 255).all()
+    assert (disagreement[mapped] <= 200).all()
+    assert disagreement[mapped].max() > 0
+    mean = 0.005 * disagreement[mapped].mean()
+    assert product.summary["mean_disagreement"] == pytest.approx(mean, abs=1e-4)
+
+
 def test_bands_without_dissimilarity_are_the_same_with_and_without_an_area_of_applicability(
     make: Make, model: RegisteredModel, wary: RegisteredModel
 ) -> None:
