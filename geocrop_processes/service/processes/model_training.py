@@ -1,6 +1,7 @@
 """The process `model-training`: a table of samples in, a registered model out."""
 
 import geocrop_processes
+from geocrop_processes.models.training import MAX_ROUNDS
 from geocrop_processes.service.processes.description import (
     Description,
     optional,
@@ -66,6 +67,11 @@ DESCRIPTION: Description = {
             "Trials",
             "Hyper-parameters to try; 0 takes those that are known to be good.",
             {"type": "integer", "minimum": 0, "maximum": 200, "default": 0},
+        ),
+        "max_rounds": optional(
+            "Rounds",
+            "The most rounds of boosting; training ends earlier where they do not help any more.",
+            {"type": "integer", "minimum": 1, "maximum": 5000, "default": MAX_ROUNDS},
         ),
         "folds": optional(
             "Folds",

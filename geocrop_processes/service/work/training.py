@@ -24,6 +24,7 @@ def run(context: WorkerContext, step: Step, left: Asked) -> bool:
         folds=inputs["folds"],
         block_m=float(inputs["block_m"]),
         trials=inputs["trials"],
+        max_rounds=inputs["max_rounds"],
         alias=inputs.get("alias"),
     )
     trained = train_model(
