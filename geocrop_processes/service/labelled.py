@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any
 
-from geocrop_processes.domain.legend import NO_DATA, CropClass, Legend
-from geocrop_processes.errors import InvalidSample, UnusableModel
+from geocrop_processes.domain.legend import Legend
+from geocrop_processes.errors import InvalidLabels, InvalidSample, UnusableModel
 from geocrop_processes.pipeline.labels import Labels, Limits, read_labels
 from geocrop_processes.service.uploads import Upload
 from geocrop_processes.settings import Settings
@@ -28,21 +28,15 @@ def reference_of(
     """The points that a map of a season is judged by; they may have classes that its legend lacks.
 
     Raises:
-        InvalidLabels: they cannot be used; the rows at fault are named.
+        InvalidLabels: they cannot be used, or are no points; the rows at fault are named.
     """
-    return _read(upload, settings, season=year, legend=legend, open_legend=legend is not None)
-
-
-def legend_of_item(item: Mapping[str, Any]) -> Legend:
-    """The legend of a map, as its STAC item tells of it."""
-    classes = item["assets"]["class-map"]["classification:classes"]
-    return Legend(
-        tuple(
-            CropClass(one["value"], one["title"], f"#{one['color_hint'].lower()}")
-            for one in classes
-            if one["value"] != NO_DATA
-        )
-    )
+    found = _read(upload, settings, season=year, legend=legend, open_legend=legend is not None)
+    for label in found.labels:
+        if label.geometry.geom_type != "Point":
+            raise InvalidLabels(
+                f"A map is judged by points; row {label.row} is a {label.geometry.geom_type}."
+            )
+    return found
 
 
 def legend_of(inputs: Mapping[str, Any]) -> Legend | None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from geocrop_processes.errors import InvalidUpload
+from geocrop_processes.pipeline.assess import read_strata
 from geocrop_processes.service.checks.desk import Desk, refusing
 from geocrop_processes.service.labelled import reference_of
 from geocrop_processes.service.processes.crop_classification import CROP_CLASSIFICATION
@@ -18,4 +19,8 @@ def check(values: dict[str, Any], desk: Desk) -> dict[str, Any]:
     if upload is not None:
         with refusing("reference"):
             reference_of(upload, desk.settings, int(job.inputs["year"]))
+    strata = values["strata"].upload if "strata" in values else None
+    if strata is not None:
+        with refusing("strata"):
+            read_strata(strata.content)
     return values

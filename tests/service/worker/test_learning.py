@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 from pyproj import Transformer
 
 from geocrop_processes.features.order import FEATURE_ORDER_V1
+from geocrop_processes.pipeline.assess import design_sample, read_strata
 from geocrop_processes.pipeline.table import Table
 from geocrop_processes.service import manager
 from geocrop_processes.service.app import create_app
@@ -201,8 +202,31 @@ def test_a_map_is_judged_by_points(world: World, mapped: str) -> None:
     job_id = world.run("accuracy-assessment", product=mapped, reference=points)
     results = world.results(job_id)
     assert set(results) == {"assessment", "page"}
-    assert "maize" in json.dumps(results["assessment"]["value"])
-    assert world.client.get(results["page"]["href"]).text.startswith("<!")
+    judged = results["assessment"]["value"]
+    assert judged["points"]["used"] > 20
+    assert judged["overall"]["map"]["value"] > 0.9
+    assert [one["name"] for one in judged["classes"]] == ["maize", "soybean", "water"]
+    assert world.client.get(results["page"]["href"]).text.lower().startswith("<!doctype html>")
+
+
+def test_a_map_is_judged_by_a_sample_that_was_drawn_of_it(world: World, mapped: str) -> None:
+    """The labels are what the map says: nothing is wrong with it."""
+    class_map = world.file(mapped, "class-map")
+    design = design_sample(class_map, expected={}, year=2022, least=5, target_error=0.1)
+    points = json.loads(design.points)
+    drawn = read_strata(design.strata).of_point
+    names = {1: "maize", 2: "soybean", 3: "water"}
+    for point in points["features"]:
+        point["properties"]["class"] = names[drawn[point["properties"]["id"]]]
+    strata = {"value": design.strata.decode(), "mediaType": "text/csv"}
+    given = {"product": mapped, "reference": points, "strata": strata}
+    judged = world.results(world.run("accuracy-assessment", **given))["assessment"]["value"]
+    assert "as the design says" in judged["design"]
+    assert judged["overall"]["map"]["value"] == 1
+    given["strata"] = {"value": "id\nx\n", "mediaType": "text/csv"}
+    answer = world.client.post("/processes/accuracy-assessment/execution", json={"inputs": given})
+    assert answer.status_code == 400
+    assert "'strata'" in answer.json()["detail"]
 
 
 def test_features_of_a_place_are_a_raster_with_a_band_for_each(world: World) -> None:
