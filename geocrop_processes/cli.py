@@ -4,9 +4,7 @@ Exit codes: 0 done; 1 no map can be made, one sentence says why; 2 the request m
 """
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Literal, NoReturn
 from uuid import uuid4
 
@@ -14,20 +12,14 @@ import typer
 from rich.markup import escape
 from typer.exceptions import TyperException
 
-from geocrop_processes import cli_models, cli_service
+from geocrop_processes import cli_accuracy, cli_learning, cli_models, cli_service
+from geocrop_processes.cli_place import CatalogAddress, Lat, Lon, Radius, Year, begun_season, served
 from geocrop_processes.cli_text import AsJson, bar, err, print_json, print_product
 from geocrop_processes.domain.aoi import Aoi
-from geocrop_processes.domain.season import Season
-from geocrop_processes.errors import GeoCropError, InvalidRequest, InvalidSeason
-from geocrop_processes.pipeline.classify import Progress
+from geocrop_processes.errors import GeoCropError, InvalidRequest
 from geocrop_processes.pipeline.classify import classify as make_map
 from geocrop_processes.pipeline.plan import Request
 from geocrop_processes.settings import Settings
-from geocrop_processes.simulation.app import serve
-from geocrop_processes.simulation.demonstration import (
-    ARCHIVE,
-    prepare_archive,
-)
 
 app = typer.Typer(
     help="Crop-type maps of Zimbabwe from Sentinel-2: a place and a season in, a published map out.",
@@ -38,7 +30,14 @@ app = typer.Typer(
 )
 app.command()(cli_service.demo)
 app.command()(cli_service.serve)
+app.command("sample-extraction")(cli_learning.sample_extraction)
+app.command("feature-extraction", context_settings={"ignore_unknown_options": True})(
+    cli_learning.feature_extraction
+)
 app.command("model-training")(cli_models.model_training)
+app.command("accuracy-assessment")(cli_accuracy.accuracy_assessment)
+app.command("sample-design")(cli_accuracy.sample_design)
+app.command("simulated-labels", hidden=True)(cli_accuracy.simulated_labels)
 app.add_typer(cli_service.jobs, name="jobs")
 app.add_typer(cli_models.models, name="models")
 
@@ -49,18 +48,11 @@ app.add_typer(cli_models.models, name="models")
     epilog="Example: geocrop classify 30.20 -17.36 1500 --year 2022",
 )
 def classify(  # noqa: PLR0913 - each is an argument of the command line
-    lon: Annotated[
-        float, typer.Argument(help="Longitude of the centre in degrees east; it comes first.")
-    ],
-    lat: Annotated[
-        float, typer.Argument(help="Latitude of the centre in degrees north: negative in Zimbabwe.")
-    ],
-    radius: Annotated[float, typer.Argument(help="Radius of the circle in metres, at least 100.")],
+    lon: Lon,
+    lat: Lat,
+    radius: Radius,
     *,
-    year: Annotated[
-        int,
-        typer.Option(help="The season by its first September: 2022 is 2022-09-01 to 2023-05-31."),
-    ],
+    year: Year,
     as_of: Annotated[
         datetime | None,
         typer.Option(
@@ -75,12 +67,7 @@ def classify(  # noqa: PLR0913 - each is an argument of the command line
             help="A registered model: name, name@version or name@alias. `geocrop models` lists them."
         ),
     ] = None,
-    catalog: Annotated[
-        str | None,
-        typer.Option(
-            help=f"The STAC API to search, or '{ARCHIVE}'; else the setting GEOCROP_CATALOG__URL."
-        ),
-    ] = None,
+    catalog: CatalogAddress = None,
     mask: Annotated[
         Literal["none", "cropland"],
         typer.Option(
@@ -100,7 +87,7 @@ def classify(  # noqa: PLR0913 - each is an argument of the command line
     settings = Settings.read()
     aoi = Aoi(lon, lat, radius)
     aoi.check(settings.service_region(), settings.map.max_radius_m)
-    season = _season(year, as_of)
+    season = begun_season(year, as_of)
     storage = settings.open_storage()
     chosen = settings.open_registry(storage).load(model or settings.map.model, season.as_of_day)
     address = catalog or settings.catalog.url
@@ -115,7 +102,7 @@ def classify(  # noqa: PLR0913 - each is an argument of the command line
         probabilities,
     )
     settings.warm_up()
-    with bar(quiet=as_json) as progress, _served(settings, address, progress) as url:
+    with bar(quiet=as_json) as progress, served(settings, address, progress) as url:
         product = make_map(
             uuid4().hex,
             request,
@@ -154,25 +141,6 @@ def _fail(sentence: str, code: int) -> NoReturn:
     if sentence:  # a command without arguments has printed its help
         err.print(f"[red]Error:[/] {escape(sentence)}", highlight=False, soft_wrap=True)
     sys.exit(code)
-
-
-def _season(year: int, as_of: datetime | None) -> Season:
-    season = Season(year, as_of.date() if as_of else None)
-    if not season.has_begun(date.today()):  # noqa: DTZ011 - the day where the person is
-        raise InvalidSeason(
-            f"There is no imagery of season {year} yet: it begins on {season.start}."
-        )
-    return season
-
-
-@contextmanager
-def _served(settings: Settings, address: str, progress: Progress) -> Iterator[str]:
-    """Where to search; the simulated archive is built and served while it is needed."""
-    if address != ARCHIVE:
-        yield address
-        return
-    with serve(prepare_archive(settings.data, settings.catalog.collection, progress)) as url:
-        yield url
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """A published class map as it is judged: its classes, its pixels, and what lies at a point."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -57,6 +58,12 @@ class ClassMap:
     def pixel_ha(self) -> float:
         """Hectares of a pixel."""
         return abs(self.transform.a * self.transform.e) / 10_000
+
+    @property
+    def year(self) -> int | None:
+        """The season that it is of, as its title says; None where it does not."""
+        found = re.search(r"\b(\d{4})-09-01\.\.", self.tags.get("TITLE", ""))
+        return int(found[1]) if found else None
 
     @cached_property
     def pixels(self) -> dict[int, int]:

@@ -18,7 +18,7 @@ from geocrop_processes.domain.as_of import MIN_DEKADS, WHOLE
 from geocrop_processes.errors import NothingClear
 from geocrop_processes.features.order import FEATURE_ORDER_V1, FINGERPRINT
 from geocrop_processes.pipeline.abandon import Asked, leave, never
-from geocrop_processes.pipeline.sample_plan import LeftOutLabel, SamplePlan, Site
+from geocrop_processes.pipeline.sample_steps import LeftOutLabel, SamplePlan, Site
 from geocrop_processes.pipeline.site import SiteResult, stored_sites, stored_task
 from geocrop_processes.pipeline.table import MEDIA_TYPE, SCHEMA, Table
 from geocrop_processes.publish.assets import ProducedFile

@@ -12,12 +12,8 @@ from datetime import UTC, datetime
 from geocrop_processes.imagery.access import Access
 from geocrop_processes.pipeline.block import discard_results
 from geocrop_processes.pipeline.plan import Find
-from geocrop_processes.pipeline.sample_plan import (
-    SamplePlan,
-    SampleRequest,
-    Site,
-    plan_samples,
-)
+from geocrop_processes.pipeline.sample_plan import plan_samples
+from geocrop_processes.pipeline.sample_steps import SamplePlan, SampleRequest, Site
 from geocrop_processes.pipeline.sample_table import Samples, finish_samples
 from geocrop_processes.pipeline.site import sample_block
 from geocrop_processes.storage import Storage

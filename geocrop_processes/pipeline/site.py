@@ -16,7 +16,7 @@ from geocrop_processes.imagery.access import Access
 from geocrop_processes.imagery.cube import Acquisition, Observed, acquisitions, read_cube
 from geocrop_processes.pipeline.abandon import Asked, leave, never
 from geocrop_processes.pipeline.plan import check_enough
-from geocrop_processes.pipeline.sample_plan import SamplePlan, Site, SiteTask, task_key
+from geocrop_processes.pipeline.sample_steps import SamplePlan, Site, SiteTask, task_key
 from geocrop_processes.pipeline.sites import Pixels
 from geocrop_processes.storage import RESULTS, Storage
 
