@@ -15,7 +15,7 @@ import numpy.typing as npt
 from geocrop_processes.errors import InvalidSample
 from geocrop_processes.models.applicability import Applicability
 from geocrop_processes.models.balancing import MOST, POWER
-from geocrop_processes.models.counting import fit_counting
+from geocrop_processes.models.counting import Counting, fit_counting
 from geocrop_processes.models.crossing import Crossed, Progress, Recipe, cross
 from geocrop_processes.models.ensemble import Ensemble
 from geocrop_processes.models.evaluation import Evaluation, known_outside
@@ -132,6 +132,70 @@ def train(
         InvalidSample: there are fewer than two classes, or fewer blocks and fields than folds, or one holds all
             samples but those of one class.
     """
+    found = validate(samples, options, tell=_part(tell, 0.0, 0.5))
+    random = _compared(samples, found, options, _part(tell, 0.5, 0.7))
+    members = {}
+    for number, (name, c) in enumerate(found.crossed.items()):
+        tell(0.7 + 0.08 * number, f"Training {name}")
+        members[name] = found.recipe.fit(name, samples.features, found.labels, c.rounds)
+    importances = np.mean(
+        [m.importances(samples.features.shape[1]) for m in members.values()], axis=0
+    )
+    tell(0.95, "Describing where the model applies")
+    counting = found.counting
+    return Trained(
+        ensemble=Ensemble(
+            found.codes, members, counting.calibration, counting.weights, counting.temperature
+        ),
+        applicability=_applicability(samples, importances, found.folds, options.seed),
+        spatial=found.evaluation,
+        random=random,
+        importances=importances,
+        hyperparameters=_hyperparameters(options, found),
+    )
+
+
+@dataclass(frozen=True)
+class Validated:
+    """What a spatial cross-validation of all kinds of member gives."""
+
+    codes: tuple[int, ...]
+    """The class codes, ascending."""
+    labels: npt.NDArray[np.int64]
+    """(n,) columns of the codes."""
+    folds: npt.NDArray[np.int64]
+    """(n,) of blocks of the ground, joined with fields."""
+    recipe: Recipe
+    """How members are trained."""
+    crossed: Mapping[str, Crossed]
+    """By member, what it said out of fold, and the rounds that are best for all samples."""
+    evaluation: Evaluation
+    """What the ensemble is worth."""
+
+    @property
+    def counting(self) -> Counting:
+        """How votes are to be counted, by all folds."""
+        known = known_outside(self.labels, self.folds)
+        said = {name: c.probabilities[known] for name, c in self.crossed.items()}
+        return fit_counting(said, self.labels[known], self.folds[known])
+
+
+def validate(
+    samples: LabelledSamples,
+    options: Options = Options(),
+    *,
+    tell: Progress = lambda _share, _message: None,
+) -> Validated:
+    """Cross-validate all kinds of member in space.
+
+    Args:
+        samples: as in `train`.
+        options: as in `train`.
+        tell: as in `train`.
+
+    Raises:
+        InvalidSample: as `train`.
+    """
     codes, labels = np.unique(samples.codes, return_inverse=True)
     if len(codes) < 2:
         raise InvalidSample(
@@ -142,31 +206,11 @@ def train(
     recipe = Recipe(
         options.seed, options.threads, options.max_rounds, options.patience, options.balance
     )
-    crossed = _cross_all(samples, labels, folds, recipe, _part(tell, 0.0, 0.5))
+    crossed = _cross_all(samples, labels, folds, recipe, tell)
     said = {name: c.probabilities for name, c in crossed.items()}
-    tuple_codes = tuple(int(c) for c in codes)
-    spatial = Evaluation.of(_told(options, labels, groups, folds), said, labels, folds, tuple_codes)
-    random = _compared(samples, labels, crossed, recipe, options, _part(tell, 0.5, 0.7))
-    known = known_outside(labels, folds)
-    counting = fit_counting({n: p[known] for n, p in said.items()}, labels[known], folds[known])
-    members = {}
-    for number, name in enumerate(MEMBERS):
-        tell(0.7 + 0.08 * number, f"Training {name}")
-        members[name] = recipe.fit(name, samples.features, labels, crossed[name].rounds)
-    importances = np.mean(
-        [m.importances(samples.features.shape[1]) for m in members.values()], axis=0
-    )
-    tell(0.95, "Describing where the model applies")
-    return Trained(
-        ensemble=Ensemble(
-            tuple_codes, members, counting.calibration, counting.weights, counting.temperature
-        ),
-        applicability=_applicability(samples, importances, folds, options.seed),
-        spatial=spatial,
-        random=random,
-        importances=importances,
-        hyperparameters=_hyperparameters(options, recipe, crossed),
-    )
+    known = tuple(int(c) for c in codes)
+    evaluation = Evaluation.of(_told(options, labels, groups, folds), said, labels, folds, known)
+    return Validated(known, labels.astype(np.int64), folds, recipe, crossed, evaluation)
 
 
 def _cross_all(
@@ -186,27 +230,22 @@ def _cross_all(
 
 
 def _compared(
-    samples: LabelledSamples,
-    labels: npt.NDArray[np.integer],
-    crossed: Mapping[str, Crossed],
-    recipe: Recipe,
-    options: Options,
-    tell: Progress,
+    samples: LabelledSamples, found: Validated, options: Options, tell: Progress
 ) -> Evaluation | None:
     """The random cross-validation beside it, with the same rounds."""
     if not options.compare:
         return None
     folds = random_folds(samples.codes, folds=options.folds, seed=options.seed)
     said = {}
-    for number, (name, c) in enumerate(crossed.items()):
-        tell(number / len(crossed), f"Cross-validating {name} at random")
-        said[name] = cross(name, samples.features, labels, folds, recipe, c.rounds).probabilities
-    codes = [int(c) for c in np.unique(samples.codes)]
+    for number, (name, c) in enumerate(found.crossed.items()):
+        tell(number / len(found.crossed), f"Cross-validating {name} at random")
+        crossed = cross(name, samples.features, found.labels, folds, found.recipe, c.rounds)
+        said[name] = crossed.probabilities
     sentence = (
         f"{options.folds} folds at random within each class, neighbours in training and test: too good wherever they"
         " are alike."
     )
-    return Evaluation.of(sentence, said, labels, folds, codes)
+    return Evaluation.of(sentence, said, found.labels, folds, found.codes)
 
 
 def _told(
@@ -240,9 +279,7 @@ def _applicability(
     return Applicability.fit(features, np.where(varies, importances, 0), folds[rows])
 
 
-def _hyperparameters(
-    options: Options, recipe: Recipe, crossed: Mapping[str, Crossed]
-) -> dict[str, Any]:
+def _hyperparameters(options: Options, found: Validated) -> dict[str, Any]:
     return {
         "seed": options.seed,
         "threads": options.threads,
@@ -253,8 +290,8 @@ def _hyperparameters(
         "class_weights": {"power": options.balance, "most": MOST},
         "trials": options.trials,
         "members": {
-            name: {"rounds": c.rounds, **dict(recipe.parameters.get(name, {}))}
-            for name, c in crossed.items()
+            name: {"rounds": c.rounds, **found.recipe.parameters.get(name, {})}
+            for name, c in found.crossed.items()
         },
     }
 
