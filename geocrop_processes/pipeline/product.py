@@ -1,6 +1,7 @@
 """From stored blocks to a published product: rasters, style, figures, picture, STAC item."""
 
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +16,7 @@ import rasterio
 
 import geocrop_processes
 from geocrop_processes.domain.grid import Block
-from geocrop_processes.errors import NothingClear
+from geocrop_processes.errors import NothingClear, UnusableModel
 from geocrop_processes.imagery.catalog import public_address
 from geocrop_processes.models.members import library_versions
 from geocrop_processes.pipeline.abandon import Asked, leave, never
@@ -23,6 +24,7 @@ from geocrop_processes.pipeline.block import BlockResult, stored_results
 from geocrop_processes.pipeline.cropland import Check
 from geocrop_processes.pipeline.plan import Plan
 from geocrop_processes.publish.assets import KINDS, ProductAsset
+from geocrop_processes.publish.card_page import card_page
 from geocrop_processes.publish.cog import write_class_map, write_confidence, write_probabilities
 from geocrop_processes.publish.comparison import Comparison
 from geocrop_processes.publish.mlm import card_of
@@ -43,6 +45,8 @@ from geocrop_processes.storage import RESULTS, Storage
 _Results = Callable[[], Iterator[tuple[Block, BlockResult]]]
 """Goes once over every block and its stored result."""
 _NOT_NEEDED = "Nothing clear of the place was taken from it: it shows none, or another copy of its acquisition has it."
+
+logger = logging.getLogger(__name__)
 
 ITEM = "item.json"
 """The product's STAC item: written last, so that a product that has one is whole."""
@@ -160,6 +164,12 @@ def _write_about(paths: Mapping[str, Path], record: MapRecord) -> None:
     paths["style"].write_text(qml(record.legend))
     paths["class-names"].write_text(gdal_pam(record.legend))
     paths["model-card"].write_text(json.dumps(card_of(record), indent=1))
+    try:
+        page = card_page(record.card, record.model_version, record.member_checksums)
+        paths["model-page"].write_text(page, encoding="utf-8")
+    except UnusableModel as error:
+        # a map is not lost for want of a page
+        logger.warning("%s", error)
     write_quicklook(paths["class-map"], record, paths["quicklook"])
 
 

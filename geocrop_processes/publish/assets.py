@@ -38,10 +38,13 @@ KINDS: Mapping[str, AssetKind] = MappingProxyType(
             "class-map.tif.aux.xml", "application/xml", "Class names for GDAL", ("metadata",)
         ),
         "model-card": AssetKind("model-card.json", "application/json", "Model card", ("metadata",)),
+        "model-page": AssetKind(
+            "model-card.html", "text/html", "Model card as a page", ("metadata", "overview")
+        ),
     }
 )
 """All files of a product by the key of their asset, in the order in which an item lists them."""
-CARDS = ("model-card",)
+CARDS = ("model-card", "model-page")
 """Those that describe the model; an item links them."""
 
 

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import pystac
 
+from geocrop_processes.models.forest.votes import ROWS_AT_A_TIME
 from geocrop_processes.publish.record import MapRecord
 
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_.\-\s]+[a-zA-Z0-9]")
@@ -15,6 +16,7 @@ _WRITERS = {
     "txt": "lightgbm.Booster.save_model",
     "cbm": "catboost.CatBoost.save_model",
     "npz": "numpy.savez",
+    "json": "json.dumps",
 }
 """What writes a member's native format, by the end of the file's name."""
 
@@ -36,7 +38,8 @@ def model_properties(record: MapRecord, classes: list[dict[str, Any]]) -> dict[s
         "mlm:input": [
             {
                 "name": "season features of a pixel",
-                "description": f"{len(card.features)} columns, see geocrop:features; order {card.fingerprint}",
+                "description": f"{len(card.features)} columns, see geocrop:features; order {card.fingerprint}"
+                + (f"; NaN where it needs days after {record.as_of}" if record.as_of else ""),
                 # columns of a table, no bands of an image
                 "bands": [],
                 "input": {
@@ -58,8 +61,28 @@ def model_properties(record: MapRecord, classes: list[dict[str, Any]]) -> dict[s
                 "classification:classes": classes,
             }
         ],
-        "mlm:hyperparameters": {"seed": card.seed},
+        "mlm:hyperparameters": _hyperparameters(record),
+        "mlm:pretrained": False,
+        # the extension's way to say that it was trained from nothing
+        "mlm:pretrained_source": None,
+        "mlm:batch_size_suggestion": ROWS_AT_A_TIME,
+        "mlm:accelerator": None,
+        "mlm:accelerator_constrained": False,
+        "mlm:accelerator_summary": "Any processor; nothing is won by a GPU.",
     }
+
+
+def _hyperparameters(record: MapRecord) -> dict[str, Any]:
+    """What of the training and of the vote is more than the members' files: what the model has none of is left out."""
+    card = record.card
+    told = {
+        "seed": card.seed,
+        "weights": dict(card.weights),
+        "calibration": dict(card.calibration),
+        "applicability_threshold": record.applicability_threshold,
+        "as_of": record.season.as_of_day,
+    }
+    return {name: value for name, value in told.items() if value not in (None, "", {})}
 
 
 def card_of(record: MapRecord) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def build_item(record: MapRecord, assets: Sequence[ProductAsset]) -> pystac.Item
         item.add_asset(asset.key, _asset(asset, record))
         if asset.key in CARDS:
             kind = asset.kind
-            title = f"{kind.title} of {record.model}"
+            title = f"{kind.title}: {record.model}"
             item.add_link(pystac.Link(DESCRIBED_BY, _href(asset), kind.media_type, title))
     for key, model in model_assets(record).items():
         item.add_asset(key, model)
@@ -143,7 +143,8 @@ def _provenance(record: MapRecord) -> dict[str, Any]:
             "radius_m": record.aoi.radius_m,
         },
         "geocrop:season": record.seen,
-        "geocrop:model": {"name": record.card.name, "version": record.model_version},
+        "geocrop:model": {"name": record.card.name, "version": record.model_version}
+        | ({"as_of": record.season.as_of_day} if record.as_of else {}),
         "geocrop:engines": list(record.engines),
         "geocrop:applicability": _applicability(record),
         "geocrop:feature_fingerprint": record.card.fingerprint,

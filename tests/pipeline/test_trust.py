@@ -162,8 +162,13 @@ def test_the_model_s_card_lies_beside_the_map_and_the_item_links_it(
     assert card["checksums_sha256"] == dict(wary.checksums)
     assert [c["name"] for c in card["legend"]] == ["maize", "soybean", "water"]
     item = json.loads(storage.get(RESULTS, "results/job/item.json"))
-    (link,) = [link for link in item["links"] if link["rel"] == "describedby"]
-    assert (link["href"], link["type"]) == ("./model-card.json", "application/json")
+    links = [link for link in item["links"] if link["rel"] == "describedby"]
+    assert [(link["href"], link["type"]) for link in links] == [
+        ("./model-card.json", "application/json"),
+        ("./model-card.html", "text/html"),
+    ]
+    page = storage.get(RESULTS, "results/job/model-card.html").decode()
+    assert "stripes@1" in page
     assert item["assets"]["model-card"]["roles"] == ["metadata"]
     assert item["assets"]["model-card"]["file:checksum"] == "1220" + product.checksums["model-card"]
     told = item["properties"]["geocrop:applicability"]
@@ -172,6 +177,16 @@ def test_the_model_s_card_lies_beside_the_map_and_the_item_links_it(
         "threshold": wary.applicability.threshold,
         "inside_share": product.summary["applicability"]["inside_share"],
     }
+
+
+def test_a_card_that_cannot_be_shown_costs_no_map(
+    make: Make, model: RegisteredModel, caplog: pytest.LogCaptureFixture
+) -> None:
+    odd = replace(model, card=replace(model.card, assessments={"spatial": {"overall": None}}))
+    product = make(odd)
+    assert "model-card" in product.paths
+    assert "model-page" not in product.paths
+    assert "cannot be shown" in caplog.text
 
 
 @pytest.mark.parametrize("asked", [None, np.arange(12, dtype=np.uint8).reshape(3, 2, 2)])

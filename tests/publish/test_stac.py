@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from pystac.extensions.raster import RasterExtension
 from pystac.validation.stac_validator import JsonSchemaSTACValidator
 
 from geocrop_processes.domain.legend import CropClass, Legend
+from geocrop_processes.domain.season import Season
 from geocrop_processes.publish.assets import KINDS, ProductAsset
 from geocrop_processes.publish.record import SIMULATED_NOTICE, MapRecord
 from geocrop_processes.publish.stac import EXTENSIONS, build_item
@@ -242,9 +244,11 @@ def test_a_map_without_a_mask_says_that_too(item: pystac.Item) -> None:
 def test_it_links_the_card_of_its_model_and_says_where_it_applies(
     item: pystac.Item, record: MapRecord
 ) -> None:
-    (link,) = item.get_links("describedby")
-    assert (link.href, link.media_type) == ("./model-card.json", "application/json")
-    assert link.title == "Model card of zimbabwe-demo@3"
+    links = [(link.href, link.media_type, link.title) for link in item.get_links("describedby")]
+    assert links == [
+        ("./model-card.json", "application/json", "Model card: zimbabwe-demo@3"),
+        ("./model-card.html", "text/html", "Model card as a page: zimbabwe-demo@3"),
+    ]
     told = item.properties["geocrop:applicability"]
     assert told == {
         "threshold": 0.25,
@@ -252,3 +256,29 @@ def test_it_links_the_card_of_its_model_and_says_where_it_applies(
     }
     without = build_item(replace(record, applicability_threshold=None), ASSETS)
     assert without.properties["geocrop:applicability"] is None
+
+
+def test_mlm_tells_how_votes_are_counted_and_of_which_date(
+    item: pystac.Item, record: MapRecord, extended: JsonSchemaSTACValidator
+) -> None:
+    assert item.properties["mlm:hyperparameters"] == {"seed": 7, "applicability_threshold": 0.25}
+    model = MLMExtension.ext(item)
+    assert (model.pretrained, model.accelerator, model.batch_size_suggestion) == (False, None, 8192)
+    card = replace(
+        record.card,
+        weights={"xgboost": 0.6, "catboost": 0.4},
+        calibration={"xgboost": 1.5, "vote": 0.9},
+        as_of=("12-31",),
+    )
+    early = replace(record, card=card, season=Season(2022, date(2022, 12, 31)))
+    values = build_item(early, ASSETS).to_dict()
+    pystac.validation.validate_dict(values, validator=extended)
+    assert values["properties"]["mlm:hyperparameters"] == {
+        "seed": 7,
+        "weights": {"xgboost": 0.6, "catboost": 0.4},
+        "calibration": {"xgboost": 1.5, "vote": 0.9},
+        "applicability_threshold": 0.25,
+        "as_of": "12-31",
+    }
+    assert values["properties"]["geocrop:model"]["as_of"] == "12-31"
+    assert values["properties"]["mlm:input"][0]["description"].endswith("after 2022-12-31")

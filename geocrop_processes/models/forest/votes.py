@@ -22,7 +22,7 @@ Ask = Callable[[Features, int, int], tuple[Probabilities, Floats]]
 """Probabilities (classes, rows) and disagreement (rows,) of some columns of features: all of them, the first, how
 many."""
 
-_CHUNK = 8192
+ROWS_AT_A_TIME = 8192
 """Rows at a time: what they need between the steps stays in the processor's cache."""
 
 
@@ -206,7 +206,7 @@ def _columns(features: Features) -> Features:
 
 def _share(work: Callable[[slice], None], n: int, threads: int) -> None:
     """Do a piece of work for chunks of n rows."""
-    parts = [slice(start, min(start + _CHUNK, n)) for start in range(0, n, _CHUNK)]
+    parts = [slice(start, min(start + ROWS_AT_A_TIME, n)) for start in range(0, n, ROWS_AT_A_TIME)]
     if threads < 2 or len(parts) < 2:
         for part in parts:
             work(part)
