@@ -1,11 +1,12 @@
 """Samples with known truth of other places and seasons than the demo's, for training and validation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from geocrop_processes.domain.as_of import MIN_DEKADS, WHOLE, dekads_of_as_of
 from geocrop_processes.domain.grid import PIXEL_M
 from geocrop_processes.domain.season import Season
 from geocrop_processes.features.compute import compute
@@ -18,6 +19,8 @@ PLACES = ((28.2, -18.1), (29.0, -17.9), (29.6, -17.0), (30.6, -17.6), (31.3, -17
 """Longitude and latitude of the places that samples come from: the Highveld around, but not at, the demo."""
 SEASONS = (2018, 2019, 2020, 2021)
 """The seasons that samples come from: not the demo's."""
+Progress = Callable[[float, str], None]
+"""Told the share that is done, 0..1, and what is being done."""
 _REACH_M = 2500.0
 """Half the side of a place's square."""
 
@@ -27,7 +30,7 @@ class Samples:
     """Pixels with features and the truth; n samples."""
 
     features: npt.NDArray[np.float32]
-    """In the order of `FEATURE_ORDER_V1`; shape (n, 51)."""
+    """In the order of `FEATURE_ORDER_V1`; shape (n, 51); NaN in columns that an as-of date cuts off."""
     labels: npt.NDArray[np.uint8]
     """Codes of the legend; shape (n,)."""
     groups: npt.NDArray[np.int64]
@@ -36,9 +39,17 @@ class Samples:
     """The season's year; shape (n,)."""
 
 
-def training_samples(
-    seed: int, per_class: int, progress: Callable[[float, str], None], groups: int = 10
-) -> Samples:
+@dataclass(frozen=True)
+class Site:
+    """A place and season that samples are drawn from."""
+
+    place: Place
+    """The place; its seed is that of landscape and weather."""
+    season: Season
+    """The season."""
+
+
+def training_samples(seed: int, per_class: int, progress: Progress, groups: int = 10) -> Samples:
     """Draw samples of all classes from several places and seasons.
 
     Mixed pixels at fields' edges are among them as they come; a pixel's label is the class that most of
@@ -50,37 +61,87 @@ def training_samples(
         progress: is told the share that is done.
         groups: how many places and seasons.
     """
-    parts = []
-    for group in range(groups):
-        progress(group / groups, f"Simulated samples of place {group + 1} of {groups}")
-        lon, lat = PLACES[group % len(PLACES)]
-        season = Season(SEASONS[group % len(SEASONS)])
-        # demo landscapes have seeds below 1000
-        place = Place(lon, lat, 1000 + 100 * seed + group)
-        parts.append(_of_place(place, season, -(-per_class // groups), group))
+    return samples_as_of(sites(seed, groups), per_class, (WHOLE,), progress)[WHOLE]
+
+
+def sites(
+    seed: int,
+    groups: int,
+    places: Sequence[tuple[float, float]] = PLACES,
+    seasons: Sequence[int] = SEASONS,
+) -> list[Site]:
+    """Sites of some places and seasons, in turns.
+
+    Args:
+        seed: another seed means other landscapes and other weather.
+        groups: how many.
+        places: longitudes and latitudes.
+        seasons: their years.
+    """
+    # demo landscapes have seeds below 1000
+    return [
+        Site(
+            Place(*places[group % len(places)], 1000 + 100 * seed + group),
+            Season(seasons[group % len(seasons)]),
+        )
+        for group in range(groups)
+    ]
+
+
+def samples_as_of(
+    from_sites: Sequence[Site], per_class: int, dates: Sequence[str], progress: Progress
+) -> dict[str, Samples]:
+    """As `training_samples`, of the same pixels as of several dates within their seasons.
+
+    Args:
+        from_sites: where they come from; each is a group.
+        per_class: samples per class, about.
+        dates: as-of dates "MM-DD"; "" is the whole season.
+        progress: is told the share that is done.
+
+    Returns:
+        Samples by date: the earlier, the more pixels were seen too rarely, and the more features are NaN.
+
+    Raises:
+        InvalidSeason: one is no as-of date.
+    """
+    parts: dict[str, list[Samples]] = {as_of: [] for as_of in dates}
+    for group, site in enumerate(from_sites):
+        share = group / len(from_sites)
+        progress(share, f"Simulated samples of place {group + 1} of {len(from_sites)}")
+        for as_of, samples in _of_site(site, -(-per_class // len(from_sites)), group, dates):
+            parts[as_of].append(samples)
     progress(1.0, "Simulated samples are drawn")
-    return Samples(
-        features=np.concatenate([p.features for p in parts]),
-        labels=np.concatenate([p.labels for p in parts]),
-        groups=np.concatenate([p.groups for p in parts]),
-        seasons=np.concatenate([p.seasons for p in parts]),
-    )
+    return {
+        as_of: Samples(
+            features=np.concatenate([p.features for p in found]),
+            labels=np.concatenate([p.labels for p in found]),
+            groups=np.concatenate([p.groups for p in found]),
+            seasons=np.concatenate([p.seasons for p in found]),
+        )
+        for as_of, found in parts.items()
+    }
 
 
-def _of_place(place: Place, season: Season, per_class: int, group: int) -> Samples:
-    landscape = build(place, _REACH_M)
-    sampling = _pixels(landscape, per_class, np.random.default_rng([place.seed, 8]))
-    witness = Witness.of(landscape, season, _REACH_M)
-    dn, scl, dates = witness.cube(sampling)
-    features = compute(dn, scl, dates)
-    known = np.isfinite(features.values).all(axis=0)
-    labels = sampling.labels(landscape)[known]
-    return Samples(
-        features=np.ascontiguousarray(features.values[:, known].T),
-        labels=labels,
-        groups=np.full(len(labels), group, np.int64),
-        seasons=np.full(len(labels), season.year, np.int64),
-    )
+def _of_site(
+    site: Site, per_class: int, group: int, dates: Sequence[str]
+) -> Iterator[tuple[str, Samples]]:
+    landscape = build(site.place, _REACH_M)
+    sampling = _pixels(landscape, per_class, np.random.default_rng([site.place.seed, 8]))
+    witness = Witness.of(landscape, site.season, _REACH_M)
+    dn, scl, days = witness.cube(sampling)
+    labels = sampling.labels(landscape)
+    for as_of in dates:
+        features = compute(dn, scl, days, dekads_of_as_of(as_of))
+        seen = features.n_valid >= MIN_DEKADS
+        count = np.count_nonzero(seen)
+        samples = Samples(
+            features=np.ascontiguousarray(features.values[:, seen].T),
+            labels=labels[seen],
+            groups=np.full(count, group, np.int64),
+            seasons=np.full(count, site.season.year, np.int64),
+        )
+        yield as_of, samples
 
 
 def _pixels(landscape: Landscape, per_class: int, rng: np.random.Generator) -> Sampling:

@@ -9,8 +9,11 @@ from sklearn.metrics import f1_score
 from geocrop_processes.domain.grid import Grid
 from geocrop_processes.features.bands import harmonise
 from geocrop_processes.features.compute import compute
+from geocrop_processes.features.order import FEATURE_ORDER_V1
+from geocrop_processes.features.until import known
 from geocrop_processes.simulation import DEMO_AOI, DEMO_SEASON, LEGEND, Samples, training_samples
 from geocrop_processes.simulation.demo import demo_landscape, demo_witness
+from geocrop_processes.simulation.samples import samples_as_of, sites
 from geocrop_processes.simulation.sampling import of_points
 
 
@@ -43,6 +46,26 @@ def test_the_same_seed_draws_the_same_samples_and_another_others() -> None:
     assert np.array_equal(one.features, again.features)
     assert np.array_equal(one.labels, again.labels)
     assert not np.array_equal(one.features, other.features[: len(one.features)])
+
+
+def test_the_same_pixels_are_seen_as_of_several_dates() -> None:
+    dates = ("10-31", "02-28", "")
+    samples = training_samples(3, 6, lambda _, __: None, groups=1)
+
+    found = samples_as_of(sites(3, 1), 6, dates, lambda _, __: None)
+
+    assert tuple(found) == dates
+    assert np.array_equal(found[""].features, samples.features)
+    assert np.array_equal(found[""].labels, samples.labels)
+    for as_of, until in (("10-31", 6), ("02-28", 18)):
+        of_date = found[as_of]
+        assert np.isfinite(of_date.features[:, known(until)]).all()
+        assert np.isnan(of_date.features[:, ~known(until)]).all()
+        assert len(of_date.labels) <= len(samples.labels)
+    # what was known by February is what it is as of February
+    september = FEATURE_ORDER_V1.index("ndvi_sep")
+    assert np.array_equal(found["02-28"].features[:, september], samples.features[:, september])
+    assert np.array_equal(found["02-28"].labels, samples.labels)
 
 
 @pytest.fixture(scope="module")
