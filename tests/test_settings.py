@@ -135,3 +135,19 @@ def test_kernels_are_kept_in_the_data_folder_unless_another_is_named(
     Settings(data=tmp_path).warm_up()
     Settings(data=tmp_path, cache=CacheSettings(kernels=Path("elsewhere"))).warm_up()
     assert folders == [tmp_path / "cache" / "kernels", Path("elsewhere")]
+
+
+@pytest.mark.parametrize(
+    "hosts", ["https://data.example.org", "data.example.org/files", "*", "a b;c"]
+)
+def test_hosts_of_uploads_are_names_and_no_addresses(
+    hosts: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GEOCROP_UPLOADS__HOSTS", hosts)
+    with pytest.raises(InvalidSetting, match="GEOCROP_UPLOADS__HOSTS"):
+        Settings.read()
+
+
+def test_several_hosts_of_uploads_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GEOCROP_UPLOADS__HOSTS", "data.example.org, files.example.org:8443")
+    assert Settings.read().uploads.hosts.count(",") == 1

@@ -244,6 +244,16 @@ def _refusal(error: GeoCropError | Problem) -> ProcessorExecuteError:
     return refusal
 
 
+def _shown(inputs: dict[str, Any]) -> dict[str, Any]:
+    """A job's inputs without what may be a secret of an address, as signed ones have it."""
+    return {
+        name: value | {"href": value["href"].partition("?")[0]}
+        if isinstance(value, dict) and "href" in value
+        else value
+        for name, value in inputs.items()
+    }
+
+
 def _record(job: Entry) -> dict[str, Any]:
     """A job with the names and texts of pygeoapi."""
     times = {"created": job.created, "updated": job.updated, "finished": job.finished}
@@ -253,7 +263,7 @@ def _record(job: Entry) -> dict[str, Any]:
         "status": job.status,
         "message": job.message,
         "progress": job.progress,
-        **({"parameters": job.inputs} if isinstance(job, Job) else {}),
+        **({"parameters": _shown(job.inputs)} if isinstance(job, Job) else {}),
         "mimetype": "application/json",
         **{name: None if at is None else results.timestamp(at) for name, at in times.items()},
         # pygeoapi sorts by it: a text is needed before there is a start

@@ -153,6 +153,7 @@ class UploadSettings(Section):
 
     hosts: str = Field(
         "",
+        pattern=r"^[A-Za-z0-9.:, -]*$",
         description="Hosts that files may be fetched from over https, separated by commas, such as "
         "`data.example.org,files.example.org:8443`; none where it is empty. A host of a private address is never asked.",
     )

@@ -29,6 +29,7 @@ from geocrop_processes.service import manager, uploads
 from geocrop_processes.service.app import create_app
 from geocrop_processes.service.edge import MAX_BODY
 from geocrop_processes.service.jobs import JobStore
+from geocrop_processes.service.manager import CeleryManager, Parts
 from geocrop_processes.service.processes import FILE_INPUTS
 from geocrop_processes.service.steps import Step
 from geocrop_processes.service.uploads import Upload
@@ -96,6 +97,7 @@ def text(content: bytes | str) -> str:
 class Service:
     """The application, asked in-process; nothing carries its jobs out."""
 
+    settings: Settings
     client: TestClient
     store: JobStore
     storage: Storage
@@ -164,7 +166,7 @@ def service(store: JobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(manager, "publish", lambda _settings: None)
     client = TestClient(create_app(settings, store=store), raise_server_exceptions=False)
     with closing(client):
-        yield Service(client, store, settings.open_storage())
+        yield Service(settings, client, store, settings.open_storage())
 
 
 @pytest.mark.parametrize(
@@ -350,6 +352,11 @@ def test_a_file_of_a_listed_host_is_left_to_the_worker(service: Service) -> None
     href = "https://data.example.org/labels.csv?token=1"
     kept = service.accepted("sample-extraction", labels={"href": href, "type": "text/csv"})
     assert kept["labels"] == {"href": href, "mediaType": "text/csv"}
+    told = CeleryManager({"name": "x"})
+    told.attach(Parts.open(service.settings, service.store))
+    assert "token" not in json.dumps(told.get_jobs()) + json.dumps(
+        told.get_job(service.store.list()[0][0].id)
+    )
     assert service.brought() == []
 
 

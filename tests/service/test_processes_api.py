@@ -23,6 +23,7 @@ from geocrop_processes.publish.assets import KINDS
 from geocrop_processes.service import manager
 from geocrop_processes.service.app import create_app
 from geocrop_processes.service.jobs import JobStore
+from geocrop_processes.service.processes import DESCRIPTIONS
 from geocrop_processes.service.steps import Step
 from geocrop_processes.settings import ServiceSettings, Settings
 from geocrop_processes.storage import RESULTS, Storage
@@ -177,7 +178,9 @@ def test_json_is_the_default(accept: str | None, api: Api) -> None:
         assert answer.headers["content-type"].startswith("application/json"), path
 
 
-@pytest.mark.parametrize("path", ["/processes", "/processes/crop-classification", "/jobs", "/"])
+@pytest.mark.parametrize(
+    "path", ["/processes", *(f"/processes/{process}" for process in DESCRIPTIONS), "/jobs", "/"]
+)
 def test_a_page_is_given_where_one_is_asked_for(path: str, api: Api) -> None:
     for asked in (
         api.get(f"{path}?f=html"),
