@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from geocrop_processes.imagery.scene import FILES
 from geocrop_processes.models import members
 from geocrop_processes.models.card import ModelCard
 from geocrop_processes.models.ensemble import Ensemble
-from geocrop_processes.registry import RegisteredModel, Registry
+from geocrop_processes.registry import Learned, RegisteredModel, Registry
 from geocrop_processes.service.jobs import JobStore
 from geocrop_processes.service.worker import WorkerContext
 from geocrop_processes.settings import CatalogSettings, MapSettings, ServiceSettings, Settings
@@ -128,18 +129,23 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="session")
-def model() -> RegisteredModel:
-    """A small ensemble that was trained on views of the three classes."""
+def trained(until: int = 27) -> Ensemble:
+    """A small ensemble that was trained on views of the three classes in a season's first dekads."""
     random = np.random.default_rng(8)
     truth = np.repeat(np.array([1, 4, 13], np.uint8), 40)
     days = [(_BEGIN + timedelta(days=d)).date() for d in range(2, 272, 9)]
     dn = np.stack([_digital_numbers(truth, (day - _BEGIN.date()).days, random) for day in days])
-    features = compute(dn, np.full((len(days), len(truth)), 5, np.uint8), days).values.T
+    features = compute(dn, np.full((len(days), len(truth)), 5, np.uint8), days, until)
     patched = pytest.MonkeyPatch()
     patched.setattr(members, "ROUNDS", 6)
-    ensemble = Ensemble.train(np.ascontiguousarray(features), truth, seed=3)
+    ensemble = Ensemble.train(np.ascontiguousarray(features.values.T), truth, seed=3)
     patched.undo()
+    return ensemble
+
+
+@pytest.fixture(scope="session")
+def model() -> RegisteredModel:
+    """A small model of the whole season."""
     card = ModelCard(
         name="stripes",
         description="Three classes in stripes.",
@@ -153,7 +159,15 @@ def model() -> RegisteredModel:
         software={},
         seed=3,
     )
-    return RegisteredModel(card, "1", {"xgboost.ubj": "0" * 64}, ensemble)
+    return RegisteredModel(card, "1", {"xgboost.ubj": "0" * 64}, trained())
+
+
+@pytest.fixture(scope="session")
+def dated(model: RegisteredModel, registry: Registry) -> str:
+    """The reference of a registered model that knows the end of February, too."""
+    card = replace(model.card, name="dated", as_of=("02-28",))
+    in_season = {"02-28": Learned(trained(18))}
+    return registry.save(model.ensemble, card, in_season=in_season).reference
 
 
 @pytest.fixture

@@ -86,6 +86,34 @@ def test_a_job_gives_the_same_bytes_as_the_command_line(
     assert result["summary"]["classes"] == at_once.summary["classes"]
 
 
+def test_a_map_within_a_season_is_made_by_the_model_of_its_date(
+    context: WorkerContext, dated: str
+) -> None:
+    submit(context, "a", model=dated, as_of="2023-02-28")
+    drain(context)
+    result = finished(context, "a").result
+    assert result is not None
+    assert result["summary"]["season"]["dekads"] == 18
+    # a pass every 13.4 days
+    assert 10 <= len(result["summary"]["scenes_used"]) <= 14
+    properties = json.loads(context.storage.get(RESULTS, "results/a/item.json"))["properties"]
+    assert properties["end_datetime"] == "2023-02-28T23:59:59Z"
+    assert properties["geocrop:season"]["as_of"] == "2023-02-28"
+    assert set(context.models) == {("stripes@1", ""), (dated, "02-28")}
+
+
+def test_a_date_that_a_model_was_not_trained_for_fails_with_those_that_it_knows(
+    context: WorkerContext, dated: str
+) -> None:
+    # a submission is refused; the alias may have moved since
+    submit(context, "a", model=dated, as_of="2023-01-31")
+    drain(context)
+    job = context.store.get("a")
+    assert job.status == "failed"
+    assert "01-31" in str(job.message)
+    assert "02-28" in str(job.message)
+
+
 def test_a_result_names_each_file_as_it_is_stored(context: WorkerContext) -> None:
     submit(context, "a")
     drain(context)
