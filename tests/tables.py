@@ -14,7 +14,7 @@ from geocrop_processes.pipeline.table import SCHEMA, Table
 LEGEND = Legend(
     (
         CropClass(2, "maize", "#ffd300", cropland=True),
-        CropClass(7, "tobacco & <co>", "#00af4b", cropland=True),
+        CropClass(7, "tobacco $^$ & <co>", "#00af4b", cropland=True),
         CropClass(9, "never seen", "#123456"),
         CropClass(11, "water", "#419bdf"),
     )

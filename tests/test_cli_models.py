@@ -103,7 +103,7 @@ def test_the_history_tells_every_move(run: Run) -> None:
 def test_a_card_is_shown_as_text_json_and_page(run: Run, tmp_path: Path) -> None:
     text = run("models", "show", "fields")[1]
     assert text.startswith("fields@1: Trained on")
-    assert "tobacco & <co>" in text
+    assert "tobacco $^$ & <co>" in text
     values = json.loads(run("models", "show", "fields@2", "--json")[1])
     assert (values["model"], values["as_of"]) == ("fields@2", [DATE])
     page = tmp_path / "card.html"

@@ -95,8 +95,8 @@ _USE = (
     "crops estimated from such maps with a reference sample."
 )
 _LIMITS = (
-    "Pixels outside its area of applicability, crops that its legend does not name, fields much smaller than a few "
-    "pixels, and seasons of a kind that it has not seen. Shares of pixels are no areas: those need a reference sample."
+    "Not for pixels outside its area of applicability, crops that its legend does not name, fields smaller than a few "
+    "pixels, or seasons of a kind that it has not seen. Shares of pixels are no areas: those need a reference sample."
 )
 
 

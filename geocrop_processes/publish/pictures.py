@@ -30,8 +30,9 @@ def confusion_picture(stated: Mapping[str, Any], title: str) -> bytes:
     for (row, column), count in np.ndenumerate(counts):
         ink = "white" if shares[row, column] > 0.6 else _INK
         axes.text(column, row, f"{count}", ha="center", va="center", color=ink, fontsize=8)
-    axes.set_xticks(range(len(names)), names, rotation=45, ha="right")
-    axes.set_yticks(range(len(names)), names)
+    # a class is called what it is called, dollars and all
+    axes.set_xticks(range(len(names)), names, rotation=45, ha="right", parse_math=False)
+    axes.set_yticks(range(len(names)), names, parse_math=False)
     axes.set(xlabel="what the model said", ylabel="reference", title=title)
     figure.colorbar(shown, label="share of the reference class")
     return _png(figure)
@@ -57,7 +58,7 @@ def reliability_picture(stated: Mapping[str, Any], title: str) -> bytes:
     below.bar(edges[:-1], samples, width=1 / len(samples), align="edge", color=_AFTER)
     below.set(xlabel="probability of the class mapped", ylabel="samples")
     axes.set(ylabel="share that was right", xlim=(0, 1), ylim=(0, 1), title=title)
-    axes.legend(loc="upper left", fontsize=9)
+    axes.legend(loc="lower right", fontsize=9)
     return _png(figure)
 
 

@@ -96,7 +96,7 @@ def test_a_registered_model_tells_the_classes_apart_whole_season_and_as_of_its_d
 def test_the_card_says_what_it_was_trained_on(trained: TrainedModel, table: bytes) -> None:
     card = trained.card
     assert [c.code for c in card.legend] == list(SEEN)
-    assert card.samples == {"maize": 60, "tobacco & <co>": 60, "water": 60}
+    assert card.samples == {"maize": 60, "tobacco $^$ & <co>": 60, "water": 60}
     assert card.seasons == (2021, 2022)
     assert card.extent is not None
     assert np.allclose(card.extent, (29.0, -19.0, 30.5179, -18.4), atol=1e-6)
@@ -373,7 +373,7 @@ def test_the_page_stands_alone_and_says_everything(trained: TrainedModel) -> Non
     for said in (
         *("fields@1", "Simulated data", card.use, card.limits, card.table_sha256, FINGERPRINT),
         *("2021/22, 2022/23", "29.00° E to 30.52° E", "19.00° S to 18.40° S", "f" * 64),
-        *("tobacco & <co>", f"as of {DATE}", spatial["protocol"], "2026-11-23T12:30:00Z"),
+        *("tobacco $^$ & <co>", f"as of {DATE}", spatial["protocol"], "2026-11-23T12:30:00Z"),
         f"{100 * spatial['overall']['value']:.1f} %",
         f"{card.applicability_threshold:.3f}",
         f"{100 * spatial['ece_after']:.1f} %",
