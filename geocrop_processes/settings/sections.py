@@ -67,7 +67,9 @@ class RegistrySettings(Section):
     """Where models are registered."""
 
     uri: str | None = Field(
-        None, description="MLflow's address; `mlflow.db` (SQLite) in the data folder by default."
+        None,
+        description="MLflow's address: `http://...` of a server, or SQLAlchemy's of a database; `mlflow.db` (SQLite) in "
+        "the data folder by default. Files of models go to the storage either way.",
     )
 
 
