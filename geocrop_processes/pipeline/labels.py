@@ -152,7 +152,7 @@ def _rows(content: bytes, media_type: str, limits: Limits) -> list[Row]:
         raise InvalidLabels(
             f"The labels have {corners} corners; at most {limits.max_corners} are accepted."
         )
-    if not any("class" in row.values or not row.values for row in rows):
+    if not any("class" in row.values or row.problem for row in rows):
         raise InvalidLabels(f"The labels have no column 'class'; there are: {_names(rows)}.")
     return rows
 
@@ -164,9 +164,8 @@ def _names(rows: Sequence[Row]) -> str:
 
 def _year(values: Mapping[str, str], today: date, season: int | None) -> int:
     """Raises: ValueError: the season is missing, none that can be, or has not begun."""
-    text = values.get("season", "") or values.get("year", "")
-    if not text and season is not None:
-        return season
+    given = "" if season is None else str(season)
+    text = values.get("season", "") or values.get("year", "") or given
     allowed = f"a year from {FIRST_YEAR} on is needed, that of the first September"
     if not text:
         raise ValueError(f"the season is missing: {allowed}")

@@ -86,11 +86,12 @@ def answer(points: bytes) -> bytes:
                 feature["properties"]["class"] = name
             return json.dumps(document, indent=1).encode()
         rows = list(csv.DictReader(StringIO(text)))
+        names = list(rows[0])
         found = _names([[float(row["lon"]), float(row["lat"])] for row in rows])
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise InvalidSample(f"The points are none of a sample's design: {error!r}.") from error
     out = StringIO()
-    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
+    writer = csv.DictWriter(out, names, lineterminator="\n")
     writer.writeheader()
     writer.writerows({**row, "class": name} for row, name in zip(rows, found, strict=True))
     return out.getvalue().encode()
