@@ -135,6 +135,19 @@ def test_deleting_removes_what_starts_with_the_prefix_and_nothing_else(storage: 
     assert storage.list(RESULTS, "") == ["again"]
 
 
+def test_objects_grow_older_until_they_are_put_again(storage: Storage) -> None:
+    for key in ("uploads/a", "uploads/b", "other"):
+        storage.put(DATASETS, key, b"x", "text/plain")
+    time.sleep(2.5)
+    storage.put(DATASETS, "uploads/b", b"x", "text/plain")
+    ages = storage.ages(DATASETS, "uploads/")
+    assert set(ages) == {"uploads/a", "uploads/b"}
+    # S3 tells whole seconds
+    assert 1 < ages["uploads/a"] < 60
+    assert -1 < ages["uploads/b"] < ages["uploads/a"]
+    assert storage.ages(DATASETS, "nothing/") == {}
+
+
 def test_a_missing_object_is_told_by_bucket_and_key(storage: Storage) -> None:
     with pytest.raises(StorageUnavailable, match=r"cannot read .*geocrop-results/no/such:? .*\.$"):
         storage.get(RESULTS, "no/such")
