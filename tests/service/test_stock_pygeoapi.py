@@ -17,9 +17,11 @@ from geocrop_processes.features.order import FINGERPRINT
 from geocrop_processes.models import members
 from geocrop_processes.models.card import ModelCard
 from geocrop_processes.models.ensemble import Ensemble
+from geocrop_processes.service import uploads
 from geocrop_processes.service.host import CONFIG
 from geocrop_processes.service.jobs import JobStore
 from geocrop_processes.service.processes import DESCRIPTIONS
+from geocrop_processes.service.uploads import Upload
 from geocrop_processes.service.worker import WorkerContext, work
 from geocrop_processes.settings import Settings
 
@@ -112,6 +114,24 @@ def test_it_accepts_a_map_as_a_job_of_the_store(stock: Stock) -> None:
     assert job_id in {one["jobID"] for one in listed}
     stock.store.dismiss(job_id)
     assert httpx.get(f"{stock.url}/jobs/{job_id}?f=json").json()["status"] == "dismissed"
+
+
+@pytest.mark.slow
+def test_it_accepts_labels_and_stores_them(stock: Stock) -> None:
+    content = "lon,lat,class,season\n30.2,-17.36,maize,2022\n"
+    labels = {"value": content, "mediaType": "text/csv"}
+    answer = stock.execute("sample-extraction", {"labels": labels})
+    assert answer.status_code == 201, answer.text
+    job = stock.store.get(answer.headers["location"].rpartition("/")[2])
+    upload = Upload(content.encode(), "text/csv")
+    assert job.inputs["labels"] == upload.named()
+    assert uploads.read(stock.settings.open_storage(), upload.sha256, "text/csv") == upload
+    stock.store.dismiss(job.id)
+    answer = stock.execute(
+        "sample-extraction", {"labels": labels | {"value": content + "0,0,,1\n"}}
+    )
+    assert answer.status_code == 400
+    assert "Row 3" in answer.text
 
 
 @pytest.mark.slow
