@@ -111,16 +111,19 @@ def test_only_the_ratios_of_importances_matter(seed: int, factor: float) -> None
     assert np.allclose(one.index(pixels), other.index(pixels), rtol=1e-5)
 
 
-def test_a_feature_without_importance_does_not_count() -> None:
+@pytest.mark.parametrize("value", [7, np.nan])
+def test_a_feature_without_importance_does_not_count(value: float) -> None:
+    """Nor need it have a value: an as-of date cuts features off."""
     train, importance, folds = sample(3)
     importance[1] = 0
-    train[1] = 7
+    train[1] = value
     ours = Applicability.fit(train, importance, folds)
     pixels = sample(4)[0]
     pixels[1] = np.nan
     rest = [0, 2, 3, 4]
     alone = Applicability.fit(train[rest], importance[rest], folds)
     assert np.array_equal(ours.index(pixels), alone.index(pixels[rest]))
+    assert np.array_equal(Applicability.from_bytes(ours.to_bytes()).mean, ours.mean)
 
 
 @given(seeds, st.integers(1, 60))

@@ -8,6 +8,7 @@ import pytest
 import xgboost
 
 from geocrop_processes.errors import UnusableModel
+from geocrop_processes.models.calibration import Temperature
 from geocrop_processes.models.ensemble import Ensemble
 from geocrop_processes.models.members import MEMBERS, Course, Features, Member, Probabilities
 
@@ -155,3 +156,26 @@ def test_codes_are_two_or_more_and_ascend(codes: tuple[int, ...]) -> None:
 def test_one_class_alone_cannot_be_learnt(table: Table) -> None:
     with pytest.raises(UnusableModel, match=r"two ascending class codes or more, not \[4\]"):
         Ensemble.train(table.features, np.full(len(table.codes), 4), seed=1)
+
+
+def test_calibrations_and_weights_are_of_members_that_there_are() -> None:
+    members = {"xgboost": Fixed(0.9, 0.1), "catboost": Fixed(0.5, 0.5)}
+    for counted in (
+        {"weights": {"lightgbm": 1.0}},
+        {"calibration": {"lightgbm": Temperature(2)}},
+    ):
+        with pytest.raises(UnusableModel, match="counts votes of"):
+            Ensemble((1, 2), members, **counted)
+    with pytest.raises(UnusableModel, match="A temperature is within"):
+        Ensemble((1, 2), members, temperature=0)
+
+
+def test_the_vote_is_calibrated_and_weighed() -> None:
+    members = {"xgboost": Fixed(0.9, 0.1), "catboost": Fixed(0.5, 0.5)}
+    counted = Ensemble(
+        (1, 2), members, {"xgboost": Temperature(2)}, {"xgboost": 0.75, "catboost": 0.25}
+    )
+    # the odds of 9 become 3
+    vote, gap = counted.poll(ROWS)
+    assert vote[0] == pytest.approx([0.75 * 0.75 + 0.25 * 0.5, 0.75 * 0.25 + 0.25 * 0.5])
+    assert gap[0] == pytest.approx(0.75 * 0.0625 + 0.25 * 0.1875)

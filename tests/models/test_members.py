@@ -7,7 +7,8 @@ import pytest
 import xgboost
 
 from geocrop_processes.errors import UnusableModel
-from geocrop_processes.models.members import MEMBERS, Member, library_versions
+from geocrop_processes.models.members import MEMBERS, Course, Member, library_versions
+from geocrop_processes.models.reliability import log_loss
 
 NAMES = ["xgboost", "lightgbm", "catboost"]
 
@@ -46,6 +47,93 @@ def test_the_same_seed_gives_the_same_bytes_another_seed_others(
     )
     assert same.to_bytes() == content
     assert other.to_bytes() != content
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_losses_are_those_of_the_watched_rows_after_each_round(name: str, table: Table) -> None:
+    learnt, watched = slice(0, 150), slice(150, 200)
+    of = MEMBERS[name].train(
+        table.features[learnt],
+        table.labels[learnt],
+        seed=1,
+        threads=1,
+        rounds=6,
+        course=Course(watched=(table.features[watched], table.labels[watched])),
+    )
+    assert len(of.losses) == 6
+    for rounds in (1, 4, 6, 99):
+        answer = of.shortened(rounds).predict_proba(table.features[watched])
+        expected = log_loss(answer / answer.sum(axis=1, keepdims=True), table.labels[watched])
+        assert of.losses[min(rounds, 6) - 1] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_training_without_a_gain_stops_and_keeps_all_that_it_did(name: str, table: Table) -> None:
+    noise = np.random.default_rng(4).integers(0, 3, 50)
+    of = MEMBERS[name].train(
+        table.features[:150],
+        table.labels[:150],
+        seed=1,
+        threads=1,
+        rounds=200,
+        course=Course(watched=(table.features[150:], noise), patience=5),
+    )
+    assert 5 <= len(of.losses) < 100
+    assert len(of.losses) - 1 - of.losses.argmin() in range(4, 7)
+    whole = of.predict_proba(table.features)
+    assert np.array_equal(of.shortened(999).predict_proba(table.features), whole)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_watched_changes_nothing_of_the_forest(name: str, table: Table) -> None:
+    course = Course(watched=(table.features[:20], table.labels[:20]))
+    plain, watching = (
+        MEMBERS[name].train(table.features, table.labels, seed=1, threads=1, rounds=4, course=c)
+        for c in (Course(), course)
+    )
+    assert np.array_equal(
+        plain.predict_proba(table.features), watching.predict_proba(table.features)
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_weights_move_the_answer_towards_what_counts_more(name: str, table: Table) -> None:
+    heavy = np.where(table.labels == 2, 10.0, 1.0)
+    plain, weighed = (
+        MEMBERS[name].train(table.features, table.labels, seed=1, threads=1, rounds=3, course=c)
+        for c in (Course(), Course(weights=heavy / heavy.mean()))
+    )
+    means = [m.predict_proba(table.features)[:, 2].mean() for m in (plain, weighed)]
+    assert means[1] > means[0] + 0.05
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [("xgboost", {"eta": 0.5}), ("lightgbm", {"learning_rate": 0.5}), ("catboost", {"depth": 2})],
+)
+def test_parameters_of_the_library_replace_the_usual_ones(
+    name: str, parameters: dict[str, float], table: Table
+) -> None:
+    plain, other = (
+        MEMBERS[name].train(table.features, table.labels, seed=1, threads=1, rounds=3, course=c)
+        for c in (Course(), Course(parameters=parameters))
+    )
+    assert not np.array_equal(
+        plain.predict_proba(table.features), other.predict_proba(table.features)
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_importances_are_shares_and_a_missing_column_has_none(name: str, table: Table) -> None:
+    features = table.features.copy()
+    features[:, 4] = np.nan
+    of = MEMBERS[name].train(features, table.labels, seed=1, threads=1, rounds=5)
+    found = of.importances(6)
+    assert found.sum() == pytest.approx(1)
+    assert found.min() >= 0
+    assert found[4] == 0
+    assert found[:3].sum() > 0.7
+    assert np.isfinite(of.predict_proba(features)).all()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geocrop_processes.models import confidence
+from geocrop_processes.models.calibration import Temperature
 from geocrop_processes.models.forest import groups
 from geocrop_processes.models.forest.columns import FIRST_MASK, Columns
 from geocrop_processes.models.forest.groups import Group, groups_of
-from geocrop_processes.models.forest.kernels import Compiled, kernels
+from geocrop_processes.models.forest.kernels import Compiled, Kernel, kernels
 from geocrop_processes.models.forest.trees import Oblivious, Questions, Rule, Trees, Unsupported
 
 KERNELS = {kernel.name: kernel for kernel in kernels()}
@@ -252,6 +253,12 @@ def test_the_kernel_in_c_checks_the_lengths_of_buffers_itself() -> None:
     with pytest.raises(ValueError, match="buffers do not fit"):
         _forest.vote(0, np.zeros((2, 3)), np.zeros((2, 2)), 2, -708, 1, 1)
     with pytest.raises(ValueError, match="buffers do not fit"):
+        _forest.part(0, np.zeros((2, 3)), np.zeros((2, 3)), 2, 1, np.zeros(4))
+    with pytest.raises(ValueError, match="buffers do not fit"):
+        _forest.part(0, np.zeros((2, 3)), np.zeros((2, 2)), 2, 1, np.zeros(3))
+    with pytest.raises(ValueError, match="buffers do not fit"):
+        _forest.temper(0, np.zeros((2, 3)), 4, 1e-12, 1)
+    with pytest.raises(ValueError, match="buffers do not fit"):
         _forest.decide(0, np.zeros((2, 3)), 2, 1.0, np.zeros(4, np.uint8), np.zeros(9, np.uint8))
     group, features, margins = group_and_arrays()
     arrays = (group.columns, group.thresholds, group.others, group.trees, group.steps, group.bits)
@@ -285,6 +292,52 @@ def test_votes_are_the_softmax_and_decisions_the_confidence(
     value = confidence.confidence(total.T)
     tie = np.abs(value / confidence.SCALE % 1 - 0.5) < 1e-9
     assert np.array_equal(sure[~tie], confidence.to_bytes(value)[~tie])
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@settings(max_examples=40, deadline=None)
+@given(
+    classes=st.integers(2, 40), n=st.sampled_from([1, 600]), seed=st.integers(0, 2**32 - 1),
+    spread=st.sampled_from([0, 1e-3, 1, 30, 2000]), temperature=st.floats(0.05, 20),
+    weight=st.floats(0, 3),
+)  # fmt: skip
+def test_votes_are_calibrated_and_weighed_as_the_calibrator_says(
+    kernel: str, classes: int, n: int, seed: int, spread: float, temperature: float, weight: float
+) -> None:
+    margins = np.random.default_rng(seed).normal(size=(classes, n)) * spread
+    powers = np.exp(margins - margins.max(axis=0))
+    plain = powers / powers.sum(axis=0)
+    expected = Temperature(temperature).apply(plain.T).T
+
+    def counted(at: Kernel) -> Any:
+        said, total, gap = margins.copy(), np.full((classes, n), 0.25), np.full(n, 0.5)
+        at.vote(said, total, temperature, weight)
+        at.part(said, total, weight, gap)
+        last = said.copy()
+        at.temper(last, temperature)
+        return said, total, gap, last
+
+    found = counted(KERNELS[kernel])
+    said, total, gap, last = found
+    assert np.allclose(said, expected, rtol=1e-11, atol=1e-15)
+    assert np.allclose(total, 0.25 + weight * said, rtol=1e-15, atol=0)
+    assert np.allclose(gap, 0.5 + weight * np.abs(said - total).sum(axis=0), rtol=1e-13, atol=0)
+    again = Temperature(temperature).apply(said.T).T
+    assert np.allclose(last, again, rtol=1e-9, atol=1e-15)
+    for one, two in zip(found, counted(KERNELS["numba"]), strict=True):
+        assert np.array_equal(one, two)
+
+
+def test_an_extension_of_earlier_sources_is_not_used() -> None:
+    code = (
+        "import sys, types; import geocrop_processes.models as models;"
+        "old = types.ModuleType('_forest'); old.levels = lambda: ['c'];"
+        "sys.modules['geocrop_processes.models._forest'] = models._forest = old;"
+        "from geocrop_processes.models.forest.kernels import kernels;"
+        "print([k.name for k in kernels()])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "['numba']"
 
 
 def test_equal_probabilities_give_the_lowest_class_no_margin_and_full_entropy() -> None:

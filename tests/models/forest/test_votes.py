@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from geocrop_processes.errors import UnusableModel
 from geocrop_processes.models import confidence
+from geocrop_processes.models.calibration import Temperature
 from geocrop_processes.models.ensemble import Ensemble
 from geocrop_processes.models.forest.kernels import Kernel, kernels
 from geocrop_processes.models.forest.scores import READERS, Scores
@@ -272,10 +273,23 @@ TRIOS = {
 }
 
 
+CALIBRATED = "calibrated, of 4 classes"
+TRIOS[CALIBRATED] = TRIOS["of 4 classes"]
+
+
 @cache
 def trio(name: str) -> Ensemble:
     members = {m.name: m for m in map(member, TRIOS[name])}
-    return Ensemble(tuple(range(1, len(scores(TRIOS[name][0]).base) + 1)), members)
+    codes = tuple(range(1, len(scores(TRIOS[name][0]).base) + 1))
+    if name != CALIBRATED:
+        return Ensemble(codes, members)
+    return Ensemble(
+        codes,
+        members,
+        {"xgboost": Temperature(1.9), "catboost": Temperature(0.7)},
+        {"xgboost": 0.5, "lightgbm": 0.3, "catboost": 0.2},
+        0.93,
+    )
 
 
 def votes(name: str, kernel: Kernel | None = None) -> Votes:
@@ -307,6 +321,19 @@ def test_all_kernels_give_the_same_bits(name: str, kernel: str) -> None:
     one, two = first.decide(columns), other.decide(columns)
     assert np.array_equal(one.best, two.best)
     assert np.array_equal(one.sure, two.sure)
+    assert np.array_equal(one.disagreement, two.disagreement)
+
+
+@pytest.mark.parametrize("name", TRIOS)
+def test_disagreement_is_that_of_the_libraries(name: str) -> None:
+    rows = adversaries(member(TRIOS[name][0]), 3000, 9)
+    _, gap = trio(name).poll(rows)
+    found = votes(name).decide(np.ascontiguousarray(rows.T)).disagreement
+    assert np.abs(found * confidence.SCALE - gap).max() <= confidence.SCALE / 2 + 1e-6
+    if len(TRIOS[name]) == 1:
+        assert not found.any()
+    else:
+        assert found.max() > found.min()
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -318,6 +345,7 @@ def test_a_pixel_s_answer_depends_on_neither_the_others_nor_the_threads(kernel: 
     decided, shared = asked.decide(columns), asked.decide(columns, threads=2)
     assert np.array_equal(decided.best, shared.best)
     assert np.array_equal(decided.sure, shared.sure)
+    assert np.array_equal(decided.disagreement, shared.disagreement)
     for start, stop in [(0, 1), (511, 1023), (8000, 8513), (16_999, 17_000)]:
         part = asked.predict_proba(columns[:, start:stop])
         assert np.array_equal(part, whole[:, start:stop])
@@ -342,6 +370,7 @@ def test_few_pixels_or_none_are_answered(n: int) -> None:
     assert asked.predict_proba(columns).shape == (4, n)
     assert asked.decide(columns).best.shape == (n,)
     assert asked.decide(columns).sure.shape == (3, n)
+    assert asked.decide(columns).disagreement.shape == (n,)
 
 
 def test_an_ensemble_s_votes_are_made_once_and_by_the_fastest_kernel() -> None:
@@ -360,7 +389,10 @@ def library_only() -> Ensemble:
     members = {m.name: m for m in map(member, TRIOS["of 4 classes"])}
     catboost_member = members["catboost"]
     assert isinstance(catboost_member, CatBoost)
-    return Ensemble((1, 4, 7, 9), members | {"catboost": Foreign(catboost_member._classifier)})
+    foreign = Foreign(catboost_member._classifier)
+    return Ensemble(
+        (1, 4, 7, 9), members | {"catboost": foreign}, {"catboost": Temperature(2)}, temperature=1.1
+    )
 
 
 def test_what_cannot_be_read_is_left_to_the_libraries_and_the_reason_told() -> None:
@@ -369,11 +401,12 @@ def test_what_cannot_be_read_is_left_to_the_libraries_and_the_reason_told() -> N
     assert ensemble.votes.reason == "catboost: nothing reads foreign"
     rows = adversaries(member("xgboost"), 600, 8)
     columns = np.ascontiguousarray(rows.T)
-    expected = ensemble.predict_proba(rows)
+    expected, gap = ensemble.poll(rows)
     assert np.array_equal(ensemble.votes.predict_proba(columns).T, expected)
     decided = ensemble.votes.decide(columns)
     assert np.array_equal(decided.best, expected.argmax(axis=1))
     assert np.array_equal(decided.sure, confidence.to_bytes(confidence.confidence(expected)))
+    assert np.array_equal(decided.disagreement, confidence.to_bytes(gap))
 
 
 class Changed(CatBoost):
