@@ -8,7 +8,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,14 @@ from geocrop_processes.features.order import FEATURE_ORDER_V1, FINGERPRINT
 from geocrop_processes.imagery.access import Access
 from geocrop_processes.imagery.catalog import Catalog
 from geocrop_processes.models.accuracy import Accuracy
+from geocrop_processes.models.assessment import assessment
+from geocrop_processes.models.calibration import Temperature
 from geocrop_processes.models.card import ModelCard
 from geocrop_processes.models.ensemble import Ensemble
+from geocrop_processes.models.labelled import LabelledSamples
 from geocrop_processes.models.members import library_versions
+from geocrop_processes.models.reliability import Reliability
+from geocrop_processes.models.training import Options, Trained, train
 from geocrop_processes.pipeline.classify import classify
 from geocrop_processes.pipeline.plan import Request
 from geocrop_processes.pipeline.product import Product
@@ -34,7 +39,7 @@ from geocrop_processes.simulation.baseline import write_baseline
 from geocrop_processes.simulation.demo import DEMO_AOI, DEMO_SEASON, truth
 from geocrop_processes.simulation.layout import S2_L2A, layout_of
 from geocrop_processes.simulation.legend import LEGEND
-from geocrop_processes.simulation.samples import training_samples
+from geocrop_processes.simulation.samples import Samples, training_samples
 from geocrop_processes.storage import RESULTS, Storage
 
 Progress = Callable[[float, str], None]
@@ -55,6 +60,8 @@ HOLDOUT_PER_CLASS = 100
 """Samples of each class that the accuracy is measured on, about."""
 THREADS = 2
 """Blocks computed at once, and threads of the training; more would change the model's bytes."""
+TRAINING = Options(seed=SEED, threads=THREADS, folds=2, max_rounds=80, patience=0, compare=False)
+"""A demonstration does not wait for more: two folds of places, and as many rounds as were found to be enough."""
 
 
 @dataclass(frozen=True)
@@ -176,13 +183,33 @@ def demo_model(registry: Registry, progress: Progress) -> RegisteredModel:
         registered = None
     if registered and registered.card.software.get("simulator") == version:
         return registered
-    samples = training_samples(SEED, PER_CLASS, _part(progress, 0.0, 0.3))
-    progress(0.3, "Training XGBoost, LightGBM and CatBoost")
-    ensemble = Ensemble.train(samples.features, samples.labels, seed=SEED, threads=THREADS)
+    samples = training_samples(SEED, PER_CLASS, _part(progress, 0.0, 0.3)).labelled()
+    trained = train(samples, TRAINING, tell=_part(progress, 0.3, 0.9))
     holdout = training_samples(HOLDOUT_SEED, HOLDOUT_PER_CLASS, _part(progress, 0.9, 1.0))
-    accuracy = Accuracy.of(holdout.labels, ensemble.predict(holdout.features), LEGEND.codes)
-    counts = np.bincount(samples.labels, minlength=256)
-    card = ModelCard(
+    card = replace(
+        _card(samples, trained, _measured(trained.ensemble, holdout)),
+        software={**library_versions(), "simulator": version},
+    )
+    return registry.save(trained.ensemble, card, applicability=trained.applicability)
+
+
+def _measured(ensemble: Ensemble, holdout: Samples) -> dict[str, float]:
+    """What the ensemble is worth on landscapes and weather that it has not seen."""
+    probabilities = ensemble.predict_proba(holdout.features)
+    accuracy = Accuracy.of(holdout.labels, ensemble.decide(probabilities), LEGEND.codes)
+    labels = np.searchsorted(ensemble.codes, holdout.labels)
+    return {
+        "simulated_agreement": accuracy.overall,
+        "simulated_macro_f1": accuracy.macro_f1,
+        "simulated_calibration_error": Reliability.of(probabilities, labels).expected_error,
+    }
+
+
+def _card(samples: LabelledSamples, trained: Trained, accuracy: Mapping[str, float]) -> ModelCard:
+    """The card, but for the software."""
+    counts = np.bincount(samples.codes, minlength=256)
+    ensemble = trained.ensemble
+    return ModelCard(
         name=MODEL,
         description="Demo model, trained on simulated samples of simulated places: for trying GeoCrop, not for real maps.",
         legend=LEGEND,
@@ -191,11 +218,25 @@ def demo_model(registry: Registry, progress: Progress) -> RegisteredModel:
         simulated=True,
         seasons=tuple(sorted({int(year) for year in samples.seasons})),
         samples={c.name: int(counts[c.code]) for c in LEGEND},
-        accuracy={"simulated_agreement": accuracy.overall, "simulated_macro_f1": accuracy.macro_f1},
-        software={**library_versions(), "simulator": version},
+        accuracy=accuracy,
+        software={},
         seed=SEED,
+        extent=(
+            float(samples.lon.min()),
+            float(samples.lat.min()),
+            float(samples.lon.max()),
+            float(samples.lat.max()),
+        ),
+        assessments={"spatial": assessment(trained.spatial, LEGEND)},
+        weights=dict(ensemble.weights),
+        calibration={
+            **{name: c.to_json() for name, c in ensemble.calibration.items()},
+            "vote": Temperature(ensemble.temperature).to_json(),
+        },
+        applicability_threshold=trained.applicability.threshold,
+        use="Trying GeoCrop on its simulated archive.",
+        limits="It knows nothing of real fields.",
     )
-    return registry.save(ensemble, card)
 
 
 def _model_version() -> str:

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from pyproj import Transformer
 
 from geocrop_processes.domain.as_of import MIN_DEKADS, WHOLE, dekads_of_as_of
 from geocrop_processes.domain.grid import PIXEL_M
 from geocrop_processes.domain.season import Season
 from geocrop_processes.features.compute import compute
+from geocrop_processes.models.labelled import LabelledSamples
 from geocrop_processes.simulation.ground import PLANE_EPSG, Floats, Place
 from geocrop_processes.simulation.landscape import Landscape, build
 from geocrop_processes.simulation.sampling import Ints, Sampling, of_points
@@ -21,6 +23,8 @@ SEASONS = (2018, 2019, 2020, 2021)
 """The seasons that samples come from: not the demo's."""
 Progress = Callable[[float, str], None]
 """Told the share that is done, 0..1, and what is being done."""
+EQUAL_AREA_EPSG = 6933
+"""The system that samples' places are told in, in metres."""
 _REACH_M = 2500.0
 """Half the side of a place's square."""
 
@@ -37,6 +41,21 @@ class Samples:
     """The same number for the samples of one place and season; shape (n,)."""
     seasons: npt.NDArray[np.int64]
     """The season's year; shape (n,)."""
+
+    def labelled(self) -> LabelledSamples:
+        """The same, where they lie: at the centre of their place, whose landscape is another in each season."""
+        lon, lat = np.array(PLACES)[self.groups % len(PLACES)].T
+        x, y = Transformer.from_crs(4326, EQUAL_AREA_EPSG, always_xy=True).transform(lon, lat)
+        return LabelledSamples(
+            features=self.features,
+            codes=self.labels.astype(np.int64),
+            groups=self.groups,
+            x=np.asarray(x),
+            y=np.asarray(y),
+            lon=lon,
+            lat=lat,
+            seasons=self.seasons,
+        )
 
 
 @dataclass(frozen=True)

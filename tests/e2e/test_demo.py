@@ -28,6 +28,7 @@ from geocrop_processes.imagery.catalog import Catalog, Found
 from geocrop_processes.imagery.cube import read_cube
 from geocrop_processes.imagery.scene import OFFSET
 from geocrop_processes.models.accuracy import Accuracy
+from geocrop_processes.models.counting import AS_THEY_ARE
 from geocrop_processes.pipeline import plan as planning
 from geocrop_processes.pipeline import view
 from geocrop_processes.pipeline.classify import classify
@@ -149,6 +150,19 @@ def test_every_class_covers_at_least_a_hundredth_of_the_place(demo: Demo) -> Non
 def test_the_map_meets_the_truth_well_but_not_too_well(demo: Demo) -> None:
     assert 0.75 <= demo.made.accuracy.overall <= 0.95
     assert demo.made.accuracy.macro_f1 >= 0.60
+
+
+def test_probabilities_of_simulated_places_that_it_has_not_seen_are_believed_rightly(
+    demo: Demo,
+) -> None:
+    """An expected calibration error below 0.03, by temperatures that spatial folds taught."""
+    assert demo.model.card.accuracy["simulated_calibration_error"] < 0.03
+    assert demo.model.ensemble.counting != AS_THEY_ARE
+
+
+def test_the_demo_s_model_knows_where_it_applies(demo: Demo) -> None:
+    assert demo.model.applicability is not None
+    assert demo.model.card.applicability_threshold == demo.model.applicability.threshold
 
 
 def test_the_ensemble_is_no_worse_than_a_random_forest_on_the_same_samples(
