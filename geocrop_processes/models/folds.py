@@ -18,6 +18,7 @@ FOLDS = 5
 """Parts, where nothing else is asked for."""
 
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
 
 def blocks(x: npt.NDArray[np.floating], y: npt.NDArray[np.floating], *, block_m: float) -> Ints:
@@ -58,6 +59,50 @@ def joined(first: npt.NDArray[np.integer], second: npt.NDArray[np.integer]) -> I
     links = coo_array((np.ones(len(a), np.int8), (a, n + b)), shape=(size, size))
     _, group = connected_components(links, directed=False)
     return np.asarray(np.unique(group[a], return_inverse=True)[1], np.int64)
+
+
+def ground(
+    x: npt.NDArray[np.floating],
+    y: npt.NDArray[np.floating],
+    fields: npt.NDArray[np.integer],
+    *,
+    block_m: float,
+    folds: int,
+) -> tuple[Ints, str]:
+    """Groups of samples that lie together: blocks, `joined` by the fields that lie in several; the rule in words.
+
+    Where fields lie side by side, each border between blocks has a field on both sides, and all would be one group.
+    Where that leaves fewer groups than folds, or more than half of the samples in one, a field lies wholly in the
+    block of its centre instead.
+
+    Args:
+        x: (n,) eastings in metres.
+        y: (n,) northings in metres.
+        fields: (n,) the field that each sample was taken of.
+        block_m: the side of a block in metres.
+        folds: how many there are to be.
+
+    Raises:
+        InvalidSample: as `blocks`.
+    """
+    found = joined(blocks(x, y, block_m=block_m), fields)
+    counts = np.bincount(found)
+    if len(counts) >= folds and 2 * counts.max() <= len(found):
+        return found, _WHOLE
+    centres = blocks(_centred(x, fields), _centred(y, fields), block_m=block_m)
+    apart = joined(centres, fields)
+    same = len(np.unique(apart)) == len(counts)
+    return (found, _WHOLE) if same else (apart, _CENTRES)
+
+
+_WHOLE = "joined where a field lies in several"
+_CENTRES = "a field wholly in that of its centre"
+
+
+def _centred(values: npt.NDArray[np.floating], groups: npt.NDArray[np.integer]) -> Floats:
+    """The mean of each sample's group, float64 (n,)."""
+    _, which = np.unique(groups, return_inverse=True)
+    return np.asarray((np.bincount(which, weights=values) / np.bincount(which))[which])
 
 
 def spatial_folds(

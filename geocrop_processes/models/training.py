@@ -19,14 +19,7 @@ from geocrop_processes.models.counting import Counting, fit_counting
 from geocrop_processes.models.crossing import Crossed, Progress, Recipe, cross
 from geocrop_processes.models.ensemble import Ensemble
 from geocrop_processes.models.evaluation import Evaluation, known_outside
-from geocrop_processes.models.folds import (
-    FOLDS,
-    blocks,
-    joined,
-    lacking,
-    random_folds,
-    spatial_folds,
-)
+from geocrop_processes.models.folds import FOLDS, ground, lacking, random_folds, spatial_folds
 from geocrop_processes.models.labelled import LabelledSamples
 from geocrop_processes.models.members import MEMBERS
 
@@ -201,7 +194,8 @@ def validate(
         raise InvalidSample(
             f"A model tells two classes or more apart; all {len(samples)} samples are of class {codes[0]}."
         )
-    groups = joined(blocks(samples.x, samples.y, block_m=options.block_m), samples.groups)
+    where = samples.x, samples.y, samples.groups
+    groups, rule = ground(*where, block_m=options.block_m, folds=options.folds)
     folds = spatial_folds(samples.codes, groups, folds=options.folds, seed=options.seed)
     recipe = Recipe(
         options.seed, options.threads, options.max_rounds, options.patience, options.balance
@@ -209,7 +203,8 @@ def validate(
     crossed = _cross_all(samples, labels, folds, recipe, tell)
     said = {name: c.probabilities for name, c in crossed.items()}
     known = tuple(int(c) for c in codes)
-    evaluation = Evaluation.of(_told(options, labels, groups, folds), said, labels, folds, known)
+    told = _told(options, labels, groups, folds, rule)
+    evaluation = Evaluation.of(told, said, labels, folds, known)
     return Validated(known, labels.astype(np.int64), folds, recipe, crossed, evaluation)
 
 
@@ -253,13 +248,14 @@ def _told(
     labels: npt.NDArray[np.integer],
     groups: npt.NDArray[np.integer],
     folds: npt.NDArray[np.integer],
+    rule: str,
 ) -> str:
     """The spatial protocol in words."""
     missing = sum(map(len, lacking(labels, folds).values()))
     lack = f" {missing} times a class has no sample in a fold." if missing else ""
     return (
-        f"{options.folds} folds of {len(np.unique(groups))} groups: blocks of {options.block_m / 1000:g} km, joined"
-        f" where a field lies in several; no group in training and test.{lack}"
+        f"{options.folds} folds of {len(np.unique(groups))} groups: blocks of {options.block_m / 1000:g} km,"
+        f" {rule}; no group in training and test.{lack}"
     )
 
 

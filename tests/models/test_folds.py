@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from geocrop_processes.errors import InvalidSample
 from geocrop_processes.models.folds import (
     blocks,
+    ground,
     joined,
     lacking,
     random_folds,
@@ -94,6 +95,34 @@ def test_a_field_in_two_blocks_joins_them() -> None:
     block = np.array([0, 0, 1, 1, 2, 3])
     field = np.array([7, 8, 8, 9, 5, 6])
     assert joined(block, field).tolist() == [0, 0, 0, 0, 1, 2]
+
+
+def test_fields_side_by_side_do_not_make_one_group_of_all() -> None:
+    """Each border between blocks has a field on both sides."""
+    x = np.arange(0, 4000, 50.0)
+    fields = (x // 350).astype(int)
+    y = np.zeros_like(x)
+    assert len(np.unique(joined(blocks(x, y, block_m=1000), fields))) == 1
+    found, rule = ground(x, y, fields, block_m=1000, folds=3)
+    assert rule == "a field wholly in that of its centre"
+    assert len(np.unique(found)) == 4
+    assert straddling(fields, found) == []
+    for group in np.unique(found):
+        assert np.ptp(x[found == group]) < 1000 + 350
+
+
+def test_no_block_is_cut_where_fields_leave_enough_groups() -> None:
+    x = np.array([10, 990, 1010, 2500, 3500, 4500, 4600.0])
+    fields = np.array([0, 1, 1, 2, 3, 4, 5])
+    found, rule = ground(x, np.zeros(7), fields, block_m=1000, folds=4)
+    assert rule == "joined where a field lies in several"
+    assert found.tolist() == [0, 0, 0, 1, 2, 3, 3]
+
+
+def test_one_place_stays_one_group() -> None:
+    found, rule = ground(np.arange(5.0), np.zeros(5), np.arange(5), block_m=1000, folds=3)
+    assert rule == "joined where a field lies in several"
+    assert found.tolist() == [0] * 5
 
 
 @given(seeds, st.integers(2, 40))
