@@ -27,10 +27,10 @@ check: lint ## what a commit must pass: lint, types, layers, fast tests
 lint: $(READY) ## style, types, layers
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports --cache-dir .geocrop/cache/import-linter
 
-test: $(READY) ## every test that needs nothing but this checkout
-	@$(BIN)/pytest -n 2 --dist loadfile -m "not system"
+test: $(READY) ## every test but the slow ones, and those that need more than this checkout
+	@$(BIN)/pytest -n 2 --dist loadfile -m "not system and not slow"
 
-test-all: lint ## every test, with those that need Debian packages (gdal-bin, postgresql, python3-gdal), and the coverage
+test-all: lint ## every test, with the slow ones and those that need Debian packages (gdal-bin, postgresql, python3-gdal), and the coverage
 	@$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term --cov-fail-under=90
 
 bench: $(READY) ## how fast it is, beside others, in one run: docs/performance.md and .geocrop/bench.json
