@@ -5,7 +5,7 @@ it.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,9 +41,7 @@ class Gathered:
         """A circle that holds all of the labels."""
         lon, lat = self.labels[0].geometry.representative_point().coords[0]
         epsg = utm_epsg(lon, lat)
-        bounds = [shapely.bounds(moved(label.geometry, epsg)) for label in self.labels]
-        left, bottom = np.min(bounds, axis=0)[:2]
-        right, top = np.max(bounds, axis=0)[2:]
+        left, bottom, right, top = shapely.total_bounds(_moved(self.labels, epsg))
         to = Transformer.from_crs(epsg, 4326, always_xy=True)
         centre = to.transform((left + right) / 2, (bottom + top) / 2)
         # whole pixels lie inside, those that the edge runs through as well
@@ -93,16 +91,25 @@ class Pixels:
         return Pixels(self.epsg, self.columns[which], self.rows[which], self.labels[which])
 
 
-def gather(labels: Iterable[Label]) -> list[Gathered]:
+def gather(labels: Sequence[Label]) -> list[Gathered]:
     """Labels by season and square, in the order of the sites' names; a polygon belongs where its middle lies."""
     sites: dict[tuple[int, str], list[Label]] = {}
-    for label in labels:
-        lon, lat = label.geometry.representative_point().coords[0]
-        epsg = utm_epsg(lon, lat)
-        x, y = Transformer.from_crs(4326, epsg, always_xy=True).transform(lon, lat)
-        square = f"{label.year}-{epsg}-{int(x // SITE_M):04d}-{int(y // SITE_M):04d}"
-        sites.setdefault((label.year, square), []).append(label)
+    for label, square in zip(labels, _squares(labels), strict=True):
+        sites.setdefault((label.year, f"{label.year}-{square}"), []).append(label)
     return [Gathered(name, year, tuple(members)) for (year, name), members in sorted(sites.items())]
+
+
+def _squares(labels: Sequence[Label]) -> list[str]:
+    """The zone and the square that each label's middle lies in."""
+    middles = shapely.get_coordinates(shapely.point_on_surface([at.geometry for at in labels]))
+    zones = np.array([utm_epsg(lon, lat) for lon, lat in middles.tolist()])
+    found = np.empty(len(middles), object)
+    for epsg in np.unique(zones).tolist():
+        mine = np.flatnonzero(zones == epsg)
+        to = Transformer.from_crs(4326, epsg, always_xy=True)
+        x, y = (np.asarray(v) // SITE_M for v in to.transform(*middles[mine].T))
+        found[mine] = [f"{epsg}-{int(a):04d}-{int(b):04d}" for a, b in zip(x, y, strict=True)]
+    return list(found)
 
 
 def pixels_of(labels: Sequence[Label], epsg: int, *, per_field: int, seed: int) -> Pixels:
@@ -118,8 +125,8 @@ def pixels_of(labels: Sequence[Label], epsg: int, *, per_field: int, seed: int) 
         seed: of the drawing; what is drawn of a label does not depend on others.
     """
     columns, rows, numbers = [], [], []
-    for label in labels:
-        across, up = _pixels(moved(label.geometry, epsg))
+    for label, geometry in zip(labels, _moved(labels, epsg), strict=True):
+        across, up = _pixels(geometry)
         if len(across) > per_field:
             random = np.random.default_rng([seed, label.row])
             drawn = np.sort(random.choice(len(across), per_field, replace=False))
@@ -130,10 +137,12 @@ def pixels_of(labels: Sequence[Label], epsg: int, *, per_field: int, seed: int) 
     return Pixels(epsg, *(np.concatenate(parts) for parts in (columns, rows, numbers)))
 
 
-def moved(geometry: Any, epsg: int) -> Any:
-    """A geometry in degrees, in a zone's metres."""
+def _moved(labels: Sequence[Label], epsg: int) -> npt.NDArray[np.object_]:
+    """The labels' geometries in a zone's metres (n,)."""
     to = Transformer.from_crs(4326, epsg, always_xy=True)
-    return shapely.transform(geometry, to.transform, interleaved=False)
+    geometries = np.array([label.geometry for label in labels], object)
+    found: npt.NDArray[np.object_] = shapely.transform(geometries, to.transform, interleaved=False)
+    return found
 
 
 def _pixels(geometry: Any) -> tuple[Ints, Ints]:
