@@ -163,3 +163,8 @@ def best(fits: "list[_Fold]") -> tuple[int, float]:
         total += f.watched * np.concatenate([losses, np.full(length - len(losses), losses[-1])])
     total /= sum(f.watched for f in told)
     return int(total.argmin()) + 1, float(total.min())
+
+
+def part_of(tell: Progress, start: float, end: float) -> Progress:
+    """Progress of a part as progress of the whole."""
+    return lambda share, message: tell(start + share * (end - start), message)
