@@ -2,7 +2,7 @@
 
 Points are turned so that the first axes tell most of their differences (the axes of a principal component analysis),
 and gathered in leaves of neighbours (a k-d tree's). Of each place, leaves whose box is too far are passed over;
-of the others, 32 points at a time are measured in float32, axis after axis, until all of them are too far. "Too far"
+of the others, 64 points at a time are measured in float32, axis after axis, until all of them are too far. "Too far"
 leaves room for whatever float32 may have rounded, so that the nearest point is never passed over; whoever is near
 enough is measured in float64, in the features themselves. The smallest of those distances does not depend on the order
 in which points are met.
@@ -18,10 +18,8 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Rough = npt.NDArray[np.float32]
 
-LEAF = 32
-"""Points that are measured together: two to eight of a processor's registers."""
-_BOX_AXES = 8
-"""Axes that a leaf's box has; more tell little, and each costs time."""
+_BOX_AXES = 6
+"""Axes that a leaf's box has, an even number; more tell little, and each costs time."""
 
 
 @dataclass(frozen=True)
@@ -29,15 +27,15 @@ class Neighbours:
     """Points, in leaves."""
 
     turn: Floats
-    """(features, axes) to axes, in units of the farthest point's distance from 0."""
+    """(features, axes) to axes, a multiple of 4, in units of the farthest point's distance from 0."""
     unit: float
     """One by that distance."""
     boxes: Rough
     """(2, axes of a box, leaves): the lowest and the highest of each leaf's points."""
     leaves: Rough
-    """(leaves, axes, 32): their points on the axes; a leaf of fewer has its first one several times."""
+    """(leaves, axes, 64): their points on the axes; a leaf of fewer has its first one several times."""
     points: Floats
-    """(leaves * 32, features): the points as they are, in the order of the leaves."""
+    """(leaves * 64, features): the points as they are, in the order of the leaves."""
 
     @classmethod
     def of(cls, points: Floats) -> Self:
@@ -49,9 +47,13 @@ class Neighbours:
         _, axes = np.linalg.eigh(np.atleast_2d(np.cov(points, bias=True)))
         farthest = float(np.sqrt(np.einsum("ij,ij->j", points, points).max()))
         unit = 1 / farthest if farthest > 0 else 1.0
-        turn = np.ascontiguousarray(axes[:, ::-1] * unit)
+        # axes that say nothing make them a multiple of the step
+        turn = np.pad(axes[:, ::-1] * unit, ((0, 0), (0, -len(axes) % _kernel().STEP)))
         turned = (points.T @ turn).astype(np.float32)
-        members = np.array([_filled(leaf) for leaf in _split(turned, np.arange(len(turned)))])
+        size: int = _kernel().LEAF
+        split = _split(turned, np.arange(len(turned)), size)
+        # a leaf of fewer has its first point several times
+        members = np.array([[*leaf, *leaf[:1].repeat(size - len(leaf))] for leaf in split])
         leaves = np.ascontiguousarray(turned[members].transpose(0, 2, 1))
         of_boxes = leaves[:, :_BOX_AXES].transpose(1, 0, 2)
         boxes = np.stack([of_boxes.min(axis=2), of_boxes.max(axis=2)])
@@ -77,20 +79,15 @@ def warm_up() -> None:
     Neighbours.of(np.eye(2)).squared(np.eye(2, dtype=np.float32), np.zeros(2), np.ones(2))
 
 
-def _split(turned: Rough, members: npt.NDArray[np.intp]) -> list[npt.NDArray[np.intp]]:
+def _split(turned: Rough, members: npt.NDArray[np.intp], size: int) -> list[npt.NDArray[np.intp]]:
     """Halve points along their widest axis until each part fits a leaf; parts but the last are whole leaves."""
-    if len(members) <= LEAF:
+    if len(members) <= size:
         return [members]
     of = turned[members]
     widest = int((of.max(axis=0) - of.min(axis=0)).argmax())
-    half = LEAF * -(-len(members) // (2 * LEAF))
+    half = size * -(-len(members) // (2 * size))
     order = members[np.argsort(of[:, widest], kind="stable")]
-    return _split(turned, order[:half]) + _split(turned, order[half:])
-
-
-def _filled(leaf: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
-    """A leaf of 32, the first of it several times where there are fewer."""
-    return np.concatenate([leaf, np.repeat(leaf[:1], LEAF - len(leaf))])
+    return _split(turned, order[:half], size) + _split(turned, order[half:], size)
 
 
 def _kernel() -> Any:

@@ -3,6 +3,7 @@
 There is no fast mathematics: sums run in one order, and no multiplication is contracted with an addition.
 """
 
+# what is kept is compiled anew when this file changes: no constant of it comes from another
 # what is compiled is not seen by the coverage; the tests compare it with a tree and with plain sums
 from collections.abc import Callable
 from typing import Any, cast
@@ -11,12 +12,13 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from geocrop_processes.models.neighbours import LEAF
-
 Floats = npt.NDArray[np.float64]
 Rough = npt.NDArray[np.float32]
+Numbers = npt.NDArray[np.int64]
 
-_STEP = 4
+LEAF = 64
+"""Points that are measured together: four to sixteen of a processor's registers."""
+STEP = 4
 """Axes between one look at whether a leaf is too far and the next."""
 _FAR = 1e15
 """Of places so many times as far away as the farthest point, float32 has no squares: all points are measured."""
@@ -74,35 +76,61 @@ def _turn(place: Floats, turn: Floats, exact: Floats, turned: Rough) -> None:
 
 
 @_compile
-def _bounds(turned: Rough, boxes: Rough, bounds: Rough) -> int:
-    """Write how near a place can be to each leaf, squared; gives the nearest leaf."""
+def _bounds(turned: Rough, boxes: Rough, bounds: Rough) -> None:
+    """Write how near a place can be to each leaf, squared."""
     bounds[:] = np.float32(0)
-    for axis in range(boxes.shape[1]):
-        at = turned[axis]
+    none = np.float32(0)
+    # two axes at a time: what is written and read again is what takes time
+    for axis in range(0, boxes.shape[1], 2):
+        at, beside = turned[axis], turned[axis + 1]
         for leaf in range(len(bounds)):
-            below, above = boxes[0, axis, leaf] - at, at - boxes[1, axis, leaf]
             # numba's max asks about NaN, which keeps the loop from being done in a processor's registers
+            below, above = boxes[0, axis, leaf] - at, at - boxes[1, axis, leaf]
             gap = below if below > above else above  # noqa: FURB136
-            gap = gap if gap > np.float32(0) else np.float32(0)  # noqa: FURB136
-            bounds[leaf] += gap * gap
-    first = 0
-    for leaf in range(1, len(bounds)):
-        if bounds[leaf] < bounds[first]:
-            first = leaf
-    return first
+            gap = gap if gap > none else none  # noqa: FURB136
+            below, above = boxes[0, axis + 1, leaf] - beside, beside - boxes[1, axis + 1, leaf]
+            other = below if below > above else above  # noqa: FURB136
+            other = other if other > none else none  # noqa: FURB136
+            bounds[leaf] += gap * gap + other * other
+
+
+@_compile
+def _least(bounds: Rough) -> int:
+    """Where the least of some numbers from 0 up is."""
+    # such numbers are in the order of their bits, and whole numbers are compared many at a time
+    bits = bounds.view(np.int32)
+    least = bits[0]
+    for leaf in range(len(bits)):
+        least = min(least, bits[leaf])
+    leaf = 0
+    while bits[leaf] != least:
+        leaf += 1
+    return leaf
+
+
+@_compile
+def _candidates(bounds: Rough, limit: np.float32, first: int, leaves: Numbers) -> int:
+    """Write the leaves that are not too far, one of them first; gives how many."""
+    leaves[0] = first
+    count = 1
+    for leaf in range(len(bounds)):
+        leaves[count] = leaf
+        count += (bounds[leaf] <= limit) & (leaf != first)
+    return count
 
 
 @_compile
 def _any_near(turned: Rough, leaves: Rough, leaf: int, limit: np.float32, rough: Rough) -> bool:
     """Whether any point of a leaf may be near enough; writes their squared distances in float32 if so."""
     rough[:] = np.float32(0)
-    axes = len(turned)
-    for start in range(0, axes, _STEP):
-        for axis in range(start, min(start + _STEP, axes)):
-            at = turned[axis]
-            for lane in range(LEAF):
-                gap = at - leaves[leaf, axis, lane]
-                rough[lane] += gap * gap
+    for axis in range(0, len(turned), STEP):
+        a, b, c, d = turned[axis], turned[axis + 1], turned[axis + 2], turned[axis + 3]
+        for lane in range(LEAF):
+            p = a - leaves[leaf, axis, lane]
+            q = b - leaves[leaf, axis + 1, lane]
+            r = c - leaves[leaf, axis + 2, lane]
+            s = d - leaves[leaf, axis + 3, lane]
+            rough[lane] += (p * p + q * q) + (r * r + s * s)
         near = 0
         for lane in range(LEAF):
             near += rough[lane] <= limit
@@ -137,19 +165,18 @@ def _of_leaves(
     turned: Rough,
     sizes: tuple[float, float],
     tree: tuple[Rough, Rough, Floats],
-    scratch: tuple[Rough, Rough],
+    scratch: tuple[Rough, Rough, Numbers],
     start: int,
 ) -> tuple[int, float]:
     """The nearest point and its squared distance, from one that may be near."""
-    (unit, reach), (boxes, leaves, points), (bounds, rough) = sizes, tree, scratch
+    (unit, reach), (boxes, leaves, points), (bounds, rough, candidates) = sizes, tree, scratch
     best, nearest = start, _apart(place, points, start)
     limit = _limit(nearest, unit, reach, len(turned))
-    first = _bounds(turned, boxes, bounds)
-    for turn in range(-1, len(leaves)):
-        leaf = first if turn < 0 else turn
-        if bounds[leaf] > limit or turn == first:
-            continue
-        if not _any_near(turned, leaves, leaf, limit, rough):
+    _bounds(turned, boxes, bounds)
+    count = _candidates(bounds, limit, _least(bounds), candidates)
+    for n in range(count):
+        leaf = candidates[n]
+        if bounds[leaf] > limit or not _any_near(turned, leaves, leaf, limit, rough):
             continue
         for lane in range(LEAF):
             if rough[lane] <= limit:
@@ -179,8 +206,12 @@ def search(
     """
     _, leaves, points = tree
     axes, best = leaves.shape[1], 0
-    place, exact, turned = np.empty(axes), np.empty(axes), np.empty(axes, np.float32)
-    scratch = (np.empty(len(leaves), np.float32), np.empty(LEAF, np.float32))
+    place, exact, turned = np.empty(len(features)), np.empty(axes), np.empty(axes, np.float32)
+    scratch = (
+        np.empty(len(leaves), np.float32),
+        np.empty(LEAF, np.float32),
+        np.empty(len(leaves) + 1, np.int64),
+    )
     for pixel in range(len(found)):
         away = _place(features, pixel, placing, place)
         if not np.isfinite(away):

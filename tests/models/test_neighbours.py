@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
-from geocrop_processes.models.neighbours import LEAF, Neighbours
+from geocrop_processes.models.neighbours import Neighbours
+from geocrop_processes.models.searching import LEAF
 
 Floats = npt.NDArray[np.float64]
 Features = npt.NDArray[np.float32]

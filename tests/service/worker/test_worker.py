@@ -462,3 +462,19 @@ def test_a_worker_compiles_before_it_takes_work(
 def test_a_worker_needs_a_broker(settings: Settings) -> None:
     with pytest.raises(InvalidSetting, match="GEOCROP_SERVICE__BROKER"):
         create_worker(settings)
+
+
+def test_probabilities_are_made_where_the_request_names_them(context: WorkerContext) -> None:
+    wanted = {"outputs": {"class-map": {}, "probabilities": {}}}
+    context.store.add("a", "crop-classification", {**INPUTS, "fresh": False}, wanted)
+    drain(context)
+    submit(context, "b")
+    drain(context)
+    asked, plain = (finished(context, job_id).result for job_id in ("a", "b"))
+    assert asked is not None
+    assert plain is not None
+    assert asked["outputs"]["probabilities"]["file"] == "probabilities.tif"
+    assert "results/a/probabilities.tif" in stored(context, "a")
+    # a map without them is another product: it is not answered by this one, nor are they made for it
+    assert plain["job_id"] == "b"
+    assert "probabilities" not in plain["outputs"]
