@@ -465,7 +465,7 @@ def test_a_worker_needs_a_broker(settings: Settings) -> None:
 
 
 def test_probabilities_are_made_where_the_request_names_them(context: WorkerContext) -> None:
-    wanted = {"outputs": {"class-map": {}, "probabilities": {}}}
+    wanted: dict[str, Any] = {"outputs": {"class-map": {}, "probabilities": {}}}
     context.store.add("a", "crop-classification", {**INPUTS, "fresh": False}, wanted)
     drain(context)
     submit(context, "b")
