@@ -2,7 +2,6 @@
 
 from geocrop_processes.pipeline.abandon import Asked
 from geocrop_processes.pipeline.table import MEDIA_TYPE as PARQUET
-from geocrop_processes.pipeline.train import TrainingRequest, train_model
 from geocrop_processes.service.context import WorkerContext
 from geocrop_processes.service.steps import Step
 from geocrop_processes.service.work.files import finish_with, open_given, telling
@@ -10,11 +9,13 @@ from geocrop_processes.service.work.files import finish_with, open_given, tellin
 
 def run(context: WorkerContext, step: Step, left: Asked) -> bool:
     """Train, judge and register a model."""
+    from geocrop_processes.pipeline import train  # noqa: PLC0415 - what draws takes long to import
+
     job = context.store.get(step.job_id)
     inputs = job.inputs
     table = open_given(context, inputs["table"], [PARQUET])
     as_of = inputs.get("as_of")
-    request = TrainingRequest(
+    request = train.TrainingRequest(
         name=inputs["name"],
         description=inputs["description"],
         use=inputs["use"],
@@ -27,7 +28,7 @@ def run(context: WorkerContext, step: Step, left: Asked) -> bool:
         max_rounds=inputs["max_rounds"],
         alias=inputs.get("alias"),
     )
-    trained = train_model(
+    trained = train.train_model(
         job.id,
         job.created,
         table.content,

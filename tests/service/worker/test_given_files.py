@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from geocrop_processes.errors import Abandoned, InvalidUpload, SourceUnavailable
+from geocrop_processes.pipeline import train as pipeline_train
 from geocrop_processes.publish.assets import ProducedFile
 from geocrop_processes.service import uploads
 from geocrop_processes.service.fetch import Fetched, Limits
 from geocrop_processes.service.jobs import Job, JobStore
 from geocrop_processes.service.steps import Step
 from geocrop_processes.service.uploads import Upload
-from geocrop_processes.service.work import files, training
+from geocrop_processes.service.work import files
 from geocrop_processes.service.worker import WorkerContext, run_step, work
 from geocrop_processes.settings import Settings, UploadSettings
 from geocrop_processes.storage import DATASETS, RESULTS
@@ -185,7 +186,7 @@ def test_how_far_a_training_is_can_be_seen_while_it_runs(
             seen.append((job.progress, job.message))
         raise InvalidUpload("Enough.")
 
-    monkeypatch.setattr(training, "train_model", train)
+    monkeypatch.setattr(pipeline_train, "train_model", train)
     assert run_step(context, step)
     assert seen == [(0, "at 0.0"), (42, "at 0.42"), (99, "at 7.0")]
     assert not context.store.told(step, 50, "too late")
@@ -205,7 +206,7 @@ def test_a_dismissed_training_ends_and_leaves_no_file(
             pass
         raise Abandoned("It was left.")
 
-    monkeypatch.setattr(training, "train_model", train)
+    monkeypatch.setattr(pipeline_train, "train_model", train)
     assert not run_step(context, step)
     while work(context, lambda: None):
         pass
