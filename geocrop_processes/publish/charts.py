@@ -70,7 +70,7 @@ def season_chart(points: Sequence[tuple[str, float]]) -> Markup:
         for (x, y), (name, value) in zip(at, points, strict=True)
     )
     return Markup(  # noqa: S704 - numbers, and words of our own or escaped
-        f'<svg class="chart" viewBox="0 0 {width} {height}" role="img"><title>Overall accuracy by as-of date.</title>'
+        f'<svg class="chart" style="max-width: {width}px" viewBox="0 0 {width} {height}" role="img"><title>Overall accuracy by as-of date.</title>'
         f'<line class="frame" x1="20" y1="{height - 34}" x2="{width - 20}" y2="{height - 34}"/>'
         f'<polyline class="line after" points="{path}"/>{marks}</svg>'
     )

@@ -43,4 +43,5 @@ def test_with_a_compiler_the_kernel_is_built(tmp_path: Path) -> None:
 def test_without_a_compiler_the_package_is_built_all_the_same(tmp_path: Path) -> None:
     names = built(tmp_path, CC="false")
     assert "geocrop_processes/models/forest/votes.py" in names
+    assert "geocrop_processes/publish/card_page.html" in names
     assert not any(name.endswith((".so", ".pyd")) for name in names)
