@@ -5,6 +5,7 @@ connected area of one crop, edge by edge: that merges neighbours with the same c
 single row of unlabelled pixels crosses. Each field is mapped by a model that was trained on the others.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,8 +33,10 @@ from geocrop_processes.imagery.scene import Scene, parse_item
 from geocrop_processes.imagery.screening import screen
 from geocrop_processes.models.accuracy import Accuracy
 from geocrop_processes.models.card import ModelCard
+from geocrop_processes.models.counting import AS_THEY_ARE, count_held_out
 from geocrop_processes.models.ensemble import Ensemble
 from geocrop_processes.models.members import MEMBERS, library_versions
+from geocrop_processes.models.reliability import Reliability
 from geocrop_processes.pipeline.classify import classify
 from geocrop_processes.pipeline.plan import Request
 from geocrop_processes.registry import RegisteredModel
@@ -53,6 +56,7 @@ MOST_PIXELS = 100
 """Training pixels of a field, evenly spread, so that large fields do not drown small ones."""
 RADIUS_M = 460
 """A circle that covers the whole chip, whose half diagonal is 453 m."""
+ACCURACY = (Path(__file__).parents[2] / "docs" / "accuracy.md").read_text(encoding="utf-8")
 PICTURES = Path(__file__).parents[2] / "docs" / "images"
 ROWS = {"be1": "Belgium 2017/18, be1", "be2": "Belgium 2018/19, be2"}
 """A chip's row in the document's table."""
@@ -81,6 +85,10 @@ class Chip:
     """The number of the largest field."""
     without_largest: Ensemble
     """The ensemble that was not trained on it."""
+    plain: Reliability
+    """Of the mean of the members' probabilities, all fields held out."""
+    calibrated: Reliability
+    """Of votes counted as the other fields teach."""
 
     @property
     def legend(self) -> Legend:
@@ -138,12 +146,17 @@ def chip(
         for number in numbers
     )
     ensembles, by_ensemble, by_forest = [], np.zeros_like(labels), np.zeros_like(labels)
+    said = {name: np.zeros((flat.size, len(CROPS) + 1)) for name in MEMBERS}
     for held_out, ensemble, forest in train_on_folds(features, labels.ravel(), folds):
         ensembles.append(ensemble)
         field = held_out.reshape(labels.shape)
         by_ensemble[field] = ensemble.predict(features[held_out])
         by_forest[field] = forest.predict(features[held_out])
+        for kind, member in ensemble.members.items():
+            cells = np.ix_(held_out, ensemble.codes)
+            said[kind][cells] = member.predict_proba(features[held_out])
     largest = int(np.bincount(flat[flat > 0]).argmax())
+    plain, calibrated = _reliabilities(said, labels.ravel(), flat)
     return Chip(
         name=name,
         season=Season(year),
@@ -156,7 +169,22 @@ def chip(
         forest=by_forest,
         largest=largest,
         without_largest=ensembles[largest - 1],
+        plain=plain,
+        calibrated=calibrated,
     )
+
+
+def _reliabilities(
+    said: Mapping[str, npt.NDArray[np.float64]],
+    labels: npt.NDArray[np.uint8],
+    fields: npt.NDArray[np.intp],
+) -> tuple[Reliability, Reliability]:
+    """Of the plain mean and of the calibrated vote, over the pixels of all fields."""
+    judged = fields > 0
+    held_out = {name: p[judged] for name, p in said.items()}
+    vote = count_held_out(held_out, labels[judged], fields[judged])
+    plain, _ = AS_THEY_ARE.count(held_out)
+    return Reliability.of(plain, labels[judged]), Reliability.of(vote, labels[judged])
 
 
 def _fields(crops: npt.NDArray[np.uint16]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.intp]]:
@@ -310,3 +338,12 @@ def _coloured(classes: npt.NDArray[np.uint8], legend: Legend) -> npt.NDArray[np.
         table[crop.code] = crop.rgb
     coloured: npt.NDArray[np.uint8] = table[classes]
     return coloured
+
+
+def test_probabilities_of_fields_that_it_has_not_seen_are_calibrated_by_the_others(
+    chip: Chip,
+) -> None:
+    before, after = chip.plain.expected_error, chip.calibrated.expected_error
+    assert after < before - 0.01
+    (row,) = re.findall(rf"\| {re.escape(ROWS[chip.name])} \| ([\d.]+) \| ([\d.]+) \|", ACCURACY)
+    assert [float(cell) for cell in row] == pytest.approx([before, after], abs=0.01)
