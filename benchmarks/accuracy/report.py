@@ -13,6 +13,8 @@ from geocrop_processes.models.accuracy import Accuracy
 
 FIGURES = Path(__file__).with_name("figures")
 """What was judged, a file for each set: by seed."""
+NESTED = FIGURES / "nested.json"
+"""By set, the figures of the ensemble with the whole training inside each fold."""
 DOCUMENT = Path(__file__).parents[2] / "docs" / "accuracy.md"
 
 LEARNERS = {
