@@ -12,7 +12,16 @@ from pathlib import Path
 from benchmarks.measure import Figure, show
 from benchmarks.report import machine, write_report
 
-BENCHMARKS = ("features", "inference", "reading", "writing", "pipeline", "growth", "profile")
+BENCHMARKS = (
+    "features",
+    "inference",
+    "applicability",
+    "reading",
+    "writing",
+    "pipeline",
+    "growth",
+    "profile",
+)
 """Modules with `figures()`, in the order of a block's way."""
 RESULTS = Path(".geocrop/bench.json")
 """Every figure of the last run, and the machine that it ran on."""
