@@ -1,18 +1,22 @@
 """What the commands about labels and accuracy refuse, and what they make of a map that is there."""
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import typer
 
-from geocrop_processes.cli import main
+from geocrop_processes.cli import app, main
 from geocrop_processes.domain.grid import Block, Grid
 from geocrop_processes.domain.legend import CropClass, Legend
 from geocrop_processes.publish.cog import write_class_map
 
 Run = Callable[..., tuple[int, str, str]]
+DOCUMENT = Path(__file__).parents[1] / "docs" / "learning.md"
 LEGEND = Legend((CropClass(1, "Maize", "#ffd300"), CropClass(2, "Water", "#419bdf")))
 
 
@@ -182,3 +186,13 @@ def test_each_command_explains_itself(command: str, run: Run) -> None:
     code, text, _ = run(command, "--help")
     assert code == 0
     assert len(text) > 300
+
+
+def test_the_document_names_commands_and_options_that_there_are() -> None:
+    commands: Any = typer.main.get_command(app)
+    lines = [line for line in DOCUMENT.read_text().split("```")[1].splitlines() if line]
+    assert len(lines) == 7
+    for line in lines:
+        name, *words = shlex.split(line.partition(" > ")[0])[1:]
+        known = {option for param in commands.commands[name].params for option in param.opts}
+        assert {word for word in words if word.startswith("--")} <= known, line

@@ -151,7 +151,8 @@ def _provenance(record: FeatureRecord) -> dict[str, Any]:
             "year": season.year,
             "start": season.start.isoformat(),
             "end": season.end.isoformat(),
-        },
+        }
+        | ({"as_of": season.as_of_day} if season.as_of_day else {}),
         "geocrop:feature_fingerprint": FINGERPRINT,
         "geocrop:features": list(FEATURE_ORDER_V1),
         "geocrop:pixels": record.pixels,

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from geocrop_processes.domain.season import Season
 from geocrop_processes.errors import NothingClear, StorageUnavailable
 from geocrop_processes.features.order import FEATURE_ORDER_V1, FINGERPRINT
 from geocrop_processes.features.plain import compute_plain
+from geocrop_processes.features.until import known
 from geocrop_processes.imagery.access import Access
 from geocrop_processes.imagery.catalog import Found
 from geocrop_processes.imagery.cube import read_cube
@@ -121,6 +123,18 @@ def test_the_item_is_valid_and_tells_bands_and_scenes(
     assert len(properties["geocrop:source_scenes"]) == 40
     assert properties["geocrop:simulated"] is False
     assert pystac.Item.from_dict(document).id == "job"
+
+
+def test_as_of_a_date_no_feature_tells_of_days_after_it(
+    storage: Storage, access: Access, request_of: Callable[[int], Request], find: Find
+) -> None:
+    within = replace(request_of(4096), season=Season(2022, date(2023, 1, 31)))
+    made = extract_features("within", within, find=find, storage=storage, access=access)
+    with rasterio.open(made.paths["features"]) as source:
+        told = np.isfinite(source.read()).any(axis=(1, 2))
+    assert (told == known(15)).all()
+    season = json.loads(storage.get(RESULTS, "results/within/item.json"))["properties"]
+    assert season["geocrop:season"]["as_of"] == "01-31"
 
 
 def test_nothing_clear_is_no_raster_and_leaves_nothing(
