@@ -26,6 +26,7 @@ from geocrop_processes.errors import JobFailed
 from geocrop_processes.service.client import Client
 from geocrop_processes.settings import Settings
 from geocrop_processes.simulation.demonstration import ARCHIVE, prepare
+from tests.compiled import KERNELS
 
 ROOT = Path(__file__).parents[2]
 GEOCROP = (sys.executable, "-m", "geocrop_processes.cli")
@@ -67,6 +68,7 @@ class Deployment:
             "GEOCROP_MAP__BLOCK_PX": str(self.block_px),
             "GEOCROP_SERVICE__PORT": "0",
             "GEOCROP_SERVICE__LEASE_S": "6",
+            "GEOCROP_CACHE__KERNELS": str(KERNELS),
         }
 
     def serve(self) -> str:

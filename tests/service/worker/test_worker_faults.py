@@ -33,6 +33,7 @@ from geocrop_processes.service.schema import steps
 from geocrop_processes.service.worker import WorkerContext, create_worker, work
 from geocrop_processes.settings import ServiceSettings, Settings
 from geocrop_processes.storage import RESULTS
+from tests.compiled import KERNELS
 
 MAP = {"aoi": [30.2, -17.36, 300], "year": 2022, "model": "stripes@1", "mask": "none"}
 
@@ -212,7 +213,7 @@ def celery(
     with log.open("ab") as output:
         process = subprocess.Popen(
             [*command, *options, "--loglevel", "INFO"],
-            env=environment(settings),
+            env={**environment(settings), "GEOCROP_CACHE__KERNELS": str(KERNELS)},
             stdout=output,
             stderr=output,
             start_new_session=True,
