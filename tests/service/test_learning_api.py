@@ -313,11 +313,12 @@ def packed(content: bytes) -> bytes:
         (PICKLE, "no Parquet"),
         (packed(b"x"), "no Parquet"),
         (b"", "no Parquet"),
-        (b"PAR1" + os.urandom(64) + b"PAR1", "cannot be read"),
+        (b"PAR1" + bytes(range(64)) + b"PAR1", "cannot be read"),
         (table()[:-8] + b"\0\0\0\0PAR1", ""),
         (CSV.encode(), "no Parquet"),
         (b"x" * (MOST + 1), f"{MOST} bytes"),
     ],
+    ids=["pickle", "archive", "empty", "noise", "cut-off", "text", "too-large"],
 )
 def test_a_table_that_is_none_is_refused_and_never_unpickled(
     content: bytes, said: str, service: Service
