@@ -88,7 +88,7 @@ def cross(
     """Cross-validate one kind of member.
 
     Where the rounds are not given, each fold's own are those of the least mean log loss over the *other* folds: its
-    labels decide nothing of what it is judged by. A fit that its fold stopped before that answers with all it has.
+    labels do not say when it is best to stop. A fit that its fold stopped before that is done again.
 
     Args:
         name: of its kind.
@@ -107,8 +107,12 @@ def cross(
     ]
     found = np.zeros((len(labels), int(labels.max()) + 1))
     for number, fit in enumerate(fits):
-        own = best(fits[:number] + fits[number + 1 :])[0] if watch else rounds
-        answer = fit.member.shortened(own) if watch and own is not None else fit.member
+        answer = fit.member
+        if watch:
+            own = best(fits[:number] + fits[number + 1 :])[0]
+            if 0 < len(answer.losses) < own:
+                answer = _Fold.of(name, features, labels, fit.test, recipe, own).member
+            answer = answer.shortened(own)
         found[np.ix_(fit.test, fit.classes)] = answer.predict_proba(features[fit.test])
     if rounds is not None:
         return Crossed(found, rounds, float("nan"))

@@ -77,10 +77,10 @@ class LightGBM(Member):
             valid_sets=watched,
             valid_names=["watched"] * len(watched),
             callbacks=callbacks if watched else [],
+            keep_training_booster=True,
         )
-        # all rounds are kept: whoever watched decides how many count
-        booster.best_iteration = 0
-        member = cls(booster)
+        # all rounds, of which the library would keep those that are best for the watched rows: whoever watched decides
+        member = cls(lightgbm.Booster(model_str=booster.model_to_string(num_iteration=-1)))
         if watched:
             member.losses = np.array(told["watched"]["multi_logloss"])
         return member

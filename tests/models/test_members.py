@@ -82,6 +82,11 @@ def test_a_training_without_a_gain_stops_and_keeps_all_that_it_did(name: str, ta
     assert len(of.losses) - 1 - of.losses.argmin() in range(4, 7)
     whole = of.predict_proba(table.features)
     assert np.array_equal(of.shortened(999).predict_proba(table.features), whole)
+    again = MEMBERS[name].train(
+        table.features[:150], table.labels[:150], seed=1, threads=1, rounds=len(of.losses)
+    )
+    told = of.shortened(len(of.losses)).predict_proba(table.features)
+    assert np.array_equal(again.predict_proba(table.features), told)
 
 
 @pytest.mark.parametrize("name", NAMES)
