@@ -13,7 +13,7 @@ from rich.markup import escape
 from typer.exceptions import TyperException
 
 from geocrop_processes import cli_accuracy, cli_learning, cli_models, cli_service
-from geocrop_processes.cli_place import CatalogAddress, Lat, Lon, Radius, Year, begun_season, served
+from geocrop_processes.cli_place import CatalogAddress, Lat, Lon, Radius, Year, seen_season, served
 from geocrop_processes.cli_text import AsJson, bar, err, print_json, print_product
 from geocrop_processes.domain.aoi import Aoi
 from geocrop_processes.errors import GeoCropError, InvalidRequest
@@ -87,7 +87,7 @@ def classify(  # noqa: PLR0913 - each is an argument of the command line
     settings = Settings.read()
     aoi = Aoi(lon, lat, radius)
     aoi.check(settings.service_region(), settings.map.max_radius_m)
-    season = begun_season(year, as_of)
+    season = seen_season(year, as_of)
     storage = settings.open_storage()
     chosen = settings.open_registry(storage).load(model or settings.map.model, season.as_of_day)
     address = catalog or settings.catalog.url

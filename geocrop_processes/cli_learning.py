@@ -18,7 +18,7 @@ from geocrop_processes.cli_place import (
     Lon,
     Radius,
     Year,
-    begun_season,
+    seen_season,
     served,
 )
 from geocrop_processes.cli_text import AsJson, bar, out, print_json, print_places
@@ -138,7 +138,7 @@ def feature_extraction(  # noqa: PLR0913 - each is an argument of the command li
     settings = Settings.read()
     aoi = Aoi(lon, lat, radius)
     aoi.check(settings.service_region(), settings.map.max_radius_m)
-    season = begun_season(year, as_of)
+    season = seen_season(year, as_of)
     storage = settings.open_storage()
     address = catalog or settings.catalog.url
     request = Request(aoi, season, address, settings.map.block_px, settings.map.min_acquisitions)

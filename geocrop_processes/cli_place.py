@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from geocrop_processes.domain.season import Season
-from geocrop_processes.errors import InvalidSeason
 from geocrop_processes.pipeline.classify import Progress
 from geocrop_processes.settings import Settings
 from geocrop_processes.simulation.app import serve
@@ -44,15 +43,12 @@ def served(settings: Settings, address: str, progress: Progress) -> Iterator[str
         yield url
 
 
-def begun_season(year: int, as_of: datetime | None) -> Season:
+def seen_season(year: int, as_of: datetime | None) -> Season:
     """The season that was asked for.
 
     Raises:
-        InvalidSeason: there is none such, or it has not begun.
+        InvalidSeason: there is none such, or what counts of it is still to come.
     """
     season = Season(year, as_of.date() if as_of else None)
-    if not season.has_begun(date.today()):  # noqa: DTZ011 - the day where the person is
-        raise InvalidSeason(
-            f"There is no imagery of season {year} yet: it begins on {season.start}."
-        )
+    season.check_seen(date.today())  # noqa: DTZ011 - the day where the person is
     return season

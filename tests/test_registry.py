@@ -592,6 +592,17 @@ def test_a_move_that_somebody_else_made_can_be_rolled_back_too(registry: Registr
     assert back == ["moved@3", "moved@2", "moved@1"]
 
 
+def test_a_roll_back_that_was_not_written_down_is_not_undone_by_the_next(
+    registry: Registry,
+) -> None:
+    """The alias is moved, then the history is written: a server may die in between."""
+    promotable(registry, "unwritten", 3)
+    for version in "123":
+        registry.promote(f"unwritten@{version}")
+    registry._client.set_registered_model_alias("unwritten", "production", "2")
+    assert registry.roll_back("unwritten") == "unwritten@1"
+
+
 def test_a_version_that_was_deleted_is_passed_over(registry: Registry) -> None:
     promotable(registry, "deleted", 3)
     for version in "123":
@@ -616,7 +627,7 @@ def test_a_saved_version_can_be_rolled_back(registry: Registry) -> None:
 
 def test_a_tag_that_somebody_else_wrote_is_no_history(registry: Registry) -> None:
     promotable(registry, "strange", 2)
-    registry._client.set_registered_model_tag("strange", TAG, '[["production"]]')
+    registry._client.set_registered_model_tag("strange", f"{TAG}production", '[["production"]]')
     assert registry.history("strange") == ()
     registry.promote("strange@2")
     assert [m.version for m in registry.history("strange")] == ["2"]

@@ -78,5 +78,25 @@ class Season:
         """Whether the season's first day is not after `today`."""
         return self.start <= today
 
+    def check_seen(self, today: date) -> None:
+        """Accept the season for a map, or say why not: what has not been seen yet is not made up.
+
+        Raises:
+            InvalidSeason: it has not begun, or its last day that counts is still to come.
+        """
+        if not self.has_begun(today):
+            raise InvalidSeason(
+                f"There is no imagery of season {self.year} yet: it begins on {self.start}."
+            )
+        if self.end <= today:
+            return
+        if self.as_of:
+            raise InvalidSeason(
+                f"The as-of date {self.as_of} is still to come: today is {today}, the latest that is possible."
+            )
+        raise InvalidSeason(
+            f"Season {self.year} has not ended: it ends on {self.end}. Ask for it as of a day that has come."
+        )
+
     def __str__(self) -> str:
         return f"{self.start}..{self.end}"

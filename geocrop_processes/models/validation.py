@@ -162,7 +162,12 @@ def _told(
     """The spatial protocol in words."""
     missing = sum(map(len, lacking(labels, folds).values()))
     lack = f" {missing} times a class has no sample in a fold." if missing else ""
+    searched = (
+        f" Hyperparameters were searched on these folds ({options.trials} trials a member): a little too good."
+        if options.trials
+        else ""
+    )
     return (
         f"{options.folds} folds of {len(np.unique(groups))} groups: blocks of {options.block_m / 1000:g} km,"
-        f" {rule}; no group in training and test.{lack}"
+        f" {rule}; no group in training and test.{lack}{searched}"
     )

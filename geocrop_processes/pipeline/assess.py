@@ -40,6 +40,7 @@ _LEFT_OUT = {
     "outside": "it lies outside of the map",
     "no data": "the map has no data there",
     "unknown": "it is none of the points that were drawn",
+    "twice": "its point was told before",
 }
 
 
@@ -142,8 +143,13 @@ def _compare(judged: ClassMap, labels: Labels, year: int | None, strata: Strata 
     )
     used: list[tuple[int, Label]] = []
     left_out = []
+    told: set[str | tuple[float, float]] = set()
     for code, label in zip(found.tolist(), labels.labels, strict=True):
         why = _why_not(code, label, year, strata)
+        point = label.name if strata is not None else (label.geometry.x, label.geometry.y)
+        if not why and point in told:
+            why = "twice"
+        told.add(point)
         if why:
             left_out.append((label.row, _LEFT_OUT[why]))
         else:

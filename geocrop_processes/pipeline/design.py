@@ -71,7 +71,8 @@ def design_sample(  # noqa: PLR0913 - what the paper's rule is fed with, each by
     rows = [
         # a ten-millionth of a degree is a centimetre
         {
-            "id": f"{n:0{width}d}",
+            # a letter, or spreadsheets take the zeros away
+            "id": f"p{n:0{width}d}",
             "lon": round(x, 7),
             "lat": round(y, 7),
             "season": year,

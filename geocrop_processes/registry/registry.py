@@ -19,9 +19,10 @@ from geocrop_processes.registry.moves import (
     REGISTERED,
     ROLLED_BACK,
     TAG,
+    all_moves,
     move,
+    moves_of,
     past,
-    read_moves,
     write_moves,
 )
 from geocrop_processes.registry.names import PRODUCTION, check_alias, check_name
@@ -202,7 +203,7 @@ class Registry:
         """
         model = self._versions.model(name)
         current = model.aliases.get(alias)
-        versions = past(read_moves(model.tags.get(TAG, "")), alias, current and str(current))
+        versions = past(moves_of(model.tags, alias), current and str(current))
         known = {e.version for e in self._versions.list() if e.name == name}
         earlier = [v for v in versions[:-1] if v in known]
         if current is None or not earlier:
@@ -224,8 +225,7 @@ class Registry:
             UnknownModel: there is no such model.
             RegistryUnavailable: the registry does not answer.
         """
-        moves = read_moves(self._versions.model(name).tags.get(TAG, ""))
-        return tuple(reversed(moves))
+        return tuple(reversed(all_moves(self._versions.model(name).tags)))
 
     def list(self) -> list[ModelEntry]:
         """Every registered version, by name, the newest first.
@@ -241,12 +241,12 @@ class Registry:
         current = model.aliases.get(alias)
         if str(current) == version:
             return
-        moves = read_moves(model.tags.get(TAG, ""))
-        if current is not None and past(moves, alias, None)[-1:] != [str(current)]:
+        moves = moves_of(model.tags, alias)
+        if current is not None and past(moves, None)[-1:] != [str(current)]:
             moves.append(move(alias, str(current), ELSEWHERE))
         moves.append(move(alias, version, action))
         self._client.set_registered_model_alias(name, alias, version)
-        self._client.set_registered_model_tag(name, TAG, write_moves(moves))
+        self._client.set_registered_model_tag(name, TAG + alias, write_moves(moves))
 
 
 def _check(card: ModelCard, learned: Mapping[str, Learned]) -> None:

@@ -34,6 +34,26 @@ def test_a_season_begins_on_its_first_day() -> None:
     assert not Season(2022).has_begun(date(2022, 8, 31))
 
 
+@pytest.mark.parametrize(
+    ("season", "today", "words"),
+    [
+        (Season(2026), date(2026, 8, 31), "no imagery of season 2026 yet: it begins on 2026-09-01"),
+        (Season(2026), date(2027, 5, 30), "has not ended: it ends on 2027-05-31. .* as of a day"),
+        (
+            Season(2026, date(2026, 12, 31)),
+            date(2026, 12, 30),
+            "still to come: today is 2026-12-30",
+        ),
+    ],
+)
+def test_what_is_still_to_come_of_a_season_is_not_mapped(
+    season: Season, today: date, words: str
+) -> None:
+    with pytest.raises(InvalidSeason, match=words):
+        season.check_seen(today)
+    season.check_seen(season.end)
+
+
 @pytest.mark.parametrize("year", [9999, 20_222, 10**30])
 def test_a_year_beyond_the_calendar_is_no_season(year: int) -> None:
     with pytest.raises(InvalidSeason, match=f"no season {year}"):

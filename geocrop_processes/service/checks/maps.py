@@ -28,8 +28,8 @@ def check_place_and_season(values: dict[str, Any], desk: Desk) -> dict[str, Any]
         place.check(desk.settings.service_region(), desk.settings.map.max_radius_m)
     with refusing("year"):
         check_year(values["year"])
-    with refusing("as_of"):
-        _season(values)
+    with refusing("as_of" if "as_of" in values else "year"):
+        _season(values).check_seen(today())
     return values | {"aoi": [place.lon, place.lat, place.radius_m]}
 
 
