@@ -25,6 +25,17 @@ _APPLICATIONS = (b"GPKG", b"GP10", b"GP11")
 """What bytes 68 to 71 say: GeoPackage 1.2 and later, 1.0, 1.1."""
 _ENVELOPES = {0: 0, 1: 32, 2: 48, 3: 48, 4: 64}
 """Bytes of a geometry's envelope by its kind (OGC 12-128, table 7)."""
+_POINT, _LINE, _POLYGON = 1, 2, 3
+_SIMPLE = {_POINT, _LINE, _POLYGON}
+_PARTS = {4: _POINT, 5: _LINE, 6: _POLYGON}
+"""Kinds of well-known binary that are read (OGC 06-103r4, table 7), and what those of many parts consist of."""
+_ISO_AXES = {0: 2, 1: 3, 2: 3, 3: 4}
+"""Numbers of a corner by the thousands of its kind: XY, XYZ, XYM, XYZM."""
+_HAS_Z, _HAS_M, _HAS_CRS = 0x80000000, 0x40000000, 0x20000000
+_EXTENDED = _HAS_Z | _HAS_M | _HAS_CRS
+"""What PostGIS writes in place of the thousands."""
+_COUNT, _DOUBLE = 4, 8
+"""Bytes."""
 _READ = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ}
 _MOST_STEPS = 50_000_000
 """Steps of SQLite's machine: far more than the reading of the most rows takes."""
@@ -151,4 +162,46 @@ def _geometry(blob: bytes) -> Any:
     magic, _version, flags = struct.unpack_from("2sBB", blob)
     if magic != b"GP":
         raise ValueError(magic)
-    return shapely.force_2d(shapely.from_wkb(blob[8 + _ENVELOPES[flags >> 1 & 7] :]))
+    content = blob[8 + _ENVELOPES[flags >> 1 & 7] :]
+    _walk(content, 0)
+    return shapely.force_2d(shapely.from_wkb(content))
+
+
+def _walk(content: bytes, at: int, needed: int = 0) -> int:
+    """Where a geometry of well-known binary ends; GEOS must see none that is nested without end or says untrue counts.
+
+    Args:
+        content: what it is part of.
+        at: where it starts.
+        needed: its kind where its parent allows one only.
+
+    Raises:
+        ValueError, LookupError, struct.error: its kind is none that is read, or the content ends before it does.
+    """
+    order = ">" if content[at] == 0 else "<"
+    (told,) = struct.unpack_from(f"{order}I", content, at + 1)
+    iso, kind = divmod(told & ~_EXTENDED, 1000)
+    if kind not in _SIMPLE | _PARTS.keys() or iso not in _ISO_AXES or (needed and kind != needed):
+        raise ValueError(told)
+    axes = _ISO_AXES[iso] + bool(told & _HAS_Z) + bool(told & _HAS_M)
+    at += 9 if told & _HAS_CRS else 5
+    if kind == _POINT:
+        return _past(content, at, axes * _DOUBLE)
+    (count,) = struct.unpack_from(f"{order}I", content, at)
+    at += _COUNT
+    if kind == _LINE:
+        return _past(content, at, count * axes * _DOUBLE)
+    # a part has its own count at the least: the loop ends soon whatever is told
+    for _ in range(count):
+        if kind == _POLYGON:
+            (corners,) = struct.unpack_from(f"{order}I", content, at)
+            at = _past(content, at + _COUNT, corners * axes * _DOUBLE)
+        else:
+            at = _walk(content, at, _PARTS[kind])
+    return at
+
+
+def _past(content: bytes, at: int, size: int) -> int:
+    if at + size > len(content):
+        raise ValueError(size)
+    return at + size

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import struct
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -320,6 +321,62 @@ def test_a_geopackage_that_is_more_than_a_table_of_features_is_refused(
 ) -> None:
     with pytest.raises(InvalidLabels, match=sentence):
         read(_package(tmp_path, change), GEOPACKAGE)
+
+
+def _of_wkb(wkb: bytes) -> Callable[[sqlite3.Connection], object]:
+    """A change: the geometry is this well-known binary."""
+    blob = b"GP\0\1" + bytes(4) + wkb
+    return lambda database: database.execute("UPDATE labels SET geom = ?", [blob])
+
+
+@pytest.mark.parametrize(
+    "wkb",
+    [
+        struct.pack("<BII", 1, 7, 1) * 100_000,
+        struct.pack("<BII", 1, 6, 1) * 100_000,
+        struct.pack("<BII", 1, 6, 1) + struct.pack("<BII", 1, 1006, 1) * 100_000,
+        struct.pack("<BII", 1, 6, 2**32 - 1),
+        struct.pack("<BII", 1, 3, 2**32 - 1),
+        struct.pack("<BIII", 1, 3, 1, 2**32 - 1),
+        struct.pack("<BII", 1, 2, 2**32 - 1),
+        struct.pack("<BI", 1, 1),
+        b"",
+    ],
+)
+def test_nested_geometries_and_counts_that_are_untrue_never_reach_geos(
+    wkb: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = _package(tmp_path, _of_wkb(wkb))
+    # which would end the process
+    monkeypatch.setattr(shapely, "from_wkb", lambda _wkb: pytest.fail("it reached GEOS"))
+    with pytest.raises(InvalidLabels, match=r"Row 1: its geometry is none of a GeoPackage's"):
+        read(content, GEOPACKAGE)
+
+
+@pytest.mark.parametrize("flavor", ["iso", "extended"])
+@pytest.mark.parametrize("byte_order", [0, 1])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "POINT {}(30.2 -17.4{})",
+        "POLYGON {}((30.2 -17.4{0}, 30.21 -17.4{0}, 30.2 -17.41{0}, 30.2 -17.4{0}))",
+        "MULTIPOLYGON {}(((30.2 -17.4{0}, 30.21 -17.4{0}, 30.2 -17.41{0}, 30.2 -17.4{0})))",
+    ],
+)
+@pytest.mark.parametrize(("axes", "more"), [("", ""), ("Z ", " 1"), ("M ", " 1"), ("ZM ", " 1 2")])
+def test_geometries_with_heights_and_measures_are_read_flat(
+    flavor: Any, byte_order: int, text: str, axes: str, more: str, tmp_path: Path
+) -> None:
+    geometry = shapely.from_wkt(
+        text.replace("{}(", f"{axes}(").replace("{0}", more).replace("{}", more)
+    )
+    geometry, told = shapely.set_srid(geometry, 4326), flavor == "extended"
+    wkb = shapely.to_wkb(
+        geometry, output_dimension=4, byte_order=byte_order, flavor=flavor, include_srid=told
+    )
+    (label,) = read(_package(tmp_path, _of_wkb(wkb)), GEOPACKAGE).labels
+    assert label.geometry.equals(shapely.force_2d(geometry))
+    assert label.geometry.has_z is False
 
 
 def test_nothing_but_the_reading_of_tables_is_allowed() -> None:
