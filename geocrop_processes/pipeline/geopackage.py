@@ -40,6 +40,13 @@ _READ = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ}
 _MOST_STEPS = 50_000_000
 """Steps of SQLite's machine: far more than the reading of the most rows takes."""
 
+_LEAST_BUDGET = 64 * 2**20
+"""Bytes that records may have in any case; those of a larger file four times as many as it."""
+_CELL = 16
+"""Bytes that a value is counted with beside its text."""
+_GENERATED = (2, 3)
+"""What `hidden` says of generated columns, virtual and stored (https://sqlite.org/pragma.html#pragma_table_xinfo)."""
+
 _Move = Callable[[Any], Any]
 
 
@@ -61,7 +68,7 @@ def geopackage_rows(content: bytes, most: int) -> list[Row]:
                     f"The GeoPackage's layer {table!r} lacks the column {column!r}."
                 )
             found = database.execute(f"SELECT * FROM {_quoted(table)} LIMIT ?", [most + 1])  # noqa: S608 - quoted
-            records = found.fetchall()
+            records = _fetched(found, max(_LEAST_BUDGET, 4 * len(content)))
     except (sqlite3.Error, UnicodeError) as error:
         raise InvalidLabels(f"The GeoPackage cannot be read: {error}.") from None
     if len(records) > most:
@@ -81,6 +88,8 @@ def _opened(content: bytes) -> Iterator[sqlite3.Connection]:
         # immutable: no journal and no write-ahead log is looked for
         uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
         with closing(sqlite3.connect(uri, uri=True)) as database:
+            # no value of a file is longer than the file: one that is has been computed
+            database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, len(content))
             database.execute("PRAGMA trusted_schema = OFF")
             database.execute("PRAGMA cell_size_check = ON")
             steps = 0
@@ -95,17 +104,37 @@ def _opened(content: bytes) -> Iterator[sqlite3.Connection]:
             yield database
 
 
-def _allowed(action: int, *_what: object) -> int:
-    return sqlite3.SQLITE_OK if action in _READ else sqlite3.SQLITE_DENY
+def _allowed(action: int, what: str | None, *_more: object) -> int:
+    asks = action == sqlite3.SQLITE_PRAGMA and what == "table_xinfo"
+    return sqlite3.SQLITE_OK if asks or action in _READ else sqlite3.SQLITE_DENY
+
+
+def _fetched(found: sqlite3.Cursor, budget: int) -> list[tuple[Any, ...]]:
+    """All records; a small file can hold large ones, for what a column holds by default is there once.
+
+    Raises:
+        InvalidLabels: they need more than `budget` bytes.
+    """
+    records = []
+    left = budget
+    for record in found:
+        left -= sum(_CELL + (len(v) if isinstance(v, str | bytes) else 0) for v in record)
+        if left < 0:
+            raise InvalidLabels(
+                f"The GeoPackage's tables hold more than {budget} bytes once read: far more than the file has."
+            )
+        records.append(record)
+    return records
 
 
 def _layer(database: sqlite3.Connection) -> tuple[str, str, _Move]:
     """The table of features, its column of geometries, and what moves them to WGS 84."""
-    layers = database.execute(
+    found = database.execute(
         "SELECT c.table_name, g.column_name, s.organization, s.organization_coordsys_id "
         "FROM gpkg_contents c JOIN gpkg_geometry_columns g ON g.table_name = c.table_name "
         "JOIN gpkg_spatial_ref_sys s ON s.srs_id = g.srs_id WHERE c.data_type = 'features'"
-    ).fetchall()
+    )
+    layers = _fetched(found, _LEAST_BUDGET)
     names = [str(layer[0]) for layer in layers]
     if len(layers) != 1:
         raise InvalidLabels(
@@ -134,8 +163,15 @@ def _mover(code: Any) -> _Move:
 
 
 def _columns(database: sqlite3.Connection, table: str) -> list[str]:
-    found = database.execute(f"SELECT * FROM {_quoted(table)} LIMIT 0")  # noqa: S608 - quoted
-    return [str(column[0]) for column in found.description]
+    """Raises: InvalidLabels: some are computed when they are read."""
+    found = database.execute(f"PRAGMA table_xinfo({_quoted(table)})").fetchall()
+    generated = [str(column[1]) for column in found if column[-1] in _GENERATED]
+    if generated:
+        raise InvalidLabels(
+            f"The GeoPackage's layer {table[:40]!r} has columns that are generated: {', '.join(generated)[:300]}; "
+            "only stored ones are read."
+        )
+    return [str(column[1]) for column in found]
 
 
 def _quoted(name: str) -> str:

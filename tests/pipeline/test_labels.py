@@ -283,6 +283,22 @@ def _as_view(database: sqlite3.Connection, select: str) -> None:
     database.execute(f"CREATE VIEW labels AS {select}")
 
 
+def _as_named(database: sqlite3.Connection, name: str, by: str) -> None:
+    """A column of the systems of reference is another one."""
+    database.execute(f"ALTER TABLE gpkg_spatial_ref_sys RENAME COLUMN {name} TO former")
+    database.execute(f"ALTER TABLE gpkg_spatial_ref_sys RENAME COLUMN {by} TO {name}")
+
+
+def _many(database: sqlite3.Connection, change: str) -> None:
+    """The row a hundred times, then a change."""
+    for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'"):
+        database.execute(f'DROP TRIGGER "{name}"')
+    insert = "INSERT INTO labels (geom, class, season) SELECT geom, class, season FROM labels"
+    for _ in range(7):
+        database.execute(insert)
+    database.execute(change)
+
+
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i AS fid FROM n"
 
 
@@ -312,7 +328,26 @@ ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELEC
             lambda d: d.execute(
                 "ALTER TABLE labels ADD COLUMN far TEXT AS (hex(zeroblob(900000000)))"
             ),
-            "cannot be read",
+            "columns that are generated: far; only stored",
+        ),
+        (
+            lambda d: d.execute(
+                "ALTER TABLE labels ADD COLUMN far BLOB AS (zeroblob(900000000)) VIRTUAL"
+            ),
+            "columns that are generated: far; only stored",
+        ),
+        (
+            lambda d: (
+                d.execute(
+                    "ALTER TABLE gpkg_spatial_ref_sys ADD COLUMN far BLOB AS (zeroblob(900000000))"
+                )
+                and _as_named(d, "organization", "far")
+            ),
+            "cannot be read: string or blob too big",
+        ),
+        (
+            lambda d: _many(d, f"ALTER TABLE labels ADD COLUMN far TEXT DEFAULT '{'x' * 10**6}'"),
+            "hold more than 67108864 bytes once read",
         ),
     ],
 )
