@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from geocrop_processes.domain.legend import CropClass, Legend
 from geocrop_processes.features.order import FEATURE_ORDER_V1
-from geocrop_processes.pipeline.table import SCHEMA, Table
+from geocrop_processes.pipeline.table import Table
+from geocrop_processes.pipeline.table_columns import SCHEMA
 
 LEGEND = Legend(
     (

@@ -20,7 +20,8 @@ from geocrop_processes.features.order import FEATURE_ORDER_V1, FINGERPRINT
 from geocrop_processes.pipeline.abandon import Asked, leave, never
 from geocrop_processes.pipeline.sample_steps import LeftOutLabel, SamplePlan, Site
 from geocrop_processes.pipeline.site import SiteResult, stored_sites, stored_task
-from geocrop_processes.pipeline.table import MEDIA_TYPE, SCHEMA, Table
+from geocrop_processes.pipeline.table import MEDIA_TYPE, Table
+from geocrop_processes.pipeline.table_columns import SCHEMA
 from geocrop_processes.publish.assets import ProducedFile
 from geocrop_processes.publish.record import SIMULATED_NOTICE
 from geocrop_processes.storage import RESULTS, Storage

@@ -25,6 +25,7 @@ from geocrop_processes.domain.season import FIRST_YEAR
 from geocrop_processes.errors import InvalidSeason, InvalidTable, UnusableModel
 from geocrop_processes.features.order import FEATURE_ORDER_V1, FINGERPRINT
 from geocrop_processes.models.labelled import LabelledSamples
+from geocrop_processes.pipeline.table_columns import SCHEMA, columns, texts
 
 MEDIA_TYPE = "application/vnd.apache.parquet"
 """What a table is, for programs."""
@@ -36,28 +37,6 @@ MAX_ROWS = 2_000_000
 """The most rows that are read, where nothing else is said."""
 _SCENES_PER_ROW = 1000
 """More scenes than that no pixel and season has."""
-
-SCHEMA = pa.schema(
-    [
-        # one pixel of one season: the same for each as-of date
-        ("sample", pa.int64()),
-        # field, polygon or place: never in two folds
-        ("group", pa.int64()),
-        ("code", pa.int64()),
-        ("class", pa.string()),
-        ("lon", pa.float64()),
-        ("lat", pa.float64()),
-        # the season's first September
-        ("year", pa.int64()),
-        # "MM-DD", or "" for the whole season
-        ("as_of", pa.string()),
-        ("n_valid", pa.uint8()),
-        ("max_gap_days", pa.uint16()),
-        ("scenes", pa.list_(pa.string())),
-        *((name, pa.float32()) for name in FEATURE_ORDER_V1),
-    ]
-)
-"""The columns of a table, in order."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +77,12 @@ class Table:
 
     @classmethod
     def from_parquet(
-        cls, content: bytes, *, max_bytes: int = MAX_BYTES, max_rows: int = MAX_ROWS
+        cls,
+        content: bytes,
+        *,
+        max_bytes: int = MAX_BYTES,
+        max_rows: int = MAX_ROWS,
+        scenes: bool = True,
     ) -> "Table":
         """Read a table that somebody has handed over.
 
@@ -106,6 +90,7 @@ class Table:
             content: the file.
             max_bytes: a larger file is not looked at; nor is one that would be 20 times as large when unpacked.
             max_rows: a table of more rows is not read.
+            scenes: whether each sample's scenes are read; they are null where they are not.
 
         Raises:
             InvalidTable: it is too large, no Parquet, lacks a column, was made of other features, or holds what
@@ -118,10 +103,13 @@ class Table:
         if content[:4] != b"PAR1" or content[-4:] != b"PAR1":
             raise InvalidTable("The table is no Parquet file: it does not start and end with PAR1.")
         try:
-            with pq.ParquetFile(BytesIO(content), page_checksum_verification=True) as file:
-                _check_size(file.metadata, 20 * max_bytes, max_rows)
+            metadata = pq.read_metadata(BytesIO(content))
+            _check_size(metadata, 20 * max_bytes, max_rows)
+            with pq.ParquetFile(
+                BytesIO(content), read_dictionary=texts(metadata), page_checksum_verification=True
+            ) as file:
                 told = _told(file.schema_arrow.metadata)
-                rows = _columns(file)
+                rows = columns(file, scenes=scenes)
         except (pa.ArrowException, OSError, ValueError, KeyError) as error:
             reason = " ".join(str(error).split())[:200].rstrip(".")
             raise InvalidTable(f"The table cannot be read: {reason}.") from error
@@ -163,8 +151,8 @@ class Table:
 
 def _features(rows: pa.Table) -> npt.NDArray[np.float32]:
     """float32 (n, 51), C-contiguous."""
-    columns = [rows[name].to_numpy() for name in FEATURE_ORDER_V1]
-    return np.ascontiguousarray(np.stack(columns, axis=1), np.float32)
+    values = [rows[name].to_numpy() for name in FEATURE_ORDER_V1]
+    return np.ascontiguousarray(np.stack(values, axis=1), np.float32)
 
 
 def _check_size(metadata: pq.FileMetaData, max_bytes: int, max_rows: int) -> None:
@@ -204,26 +192,17 @@ def _told(metadata: Mapping[bytes, bytes] | None) -> dict[str, str]:
     return own
 
 
-def _columns(file: pq.ParquetFile) -> pa.Table:
-    """The columns of a table, as their types."""
-    missing = [name for name in SCHEMA.names if name not in file.schema_arrow.names]
-    if missing:
-        raise InvalidTable(f"The table lacks the column {missing[0]!r}.")
-    read = file.read(columns=list(SCHEMA.names), use_threads=False)
-    return read.select(SCHEMA.names).replace_schema_metadata(None).cast(SCHEMA)
-
-
 def _legend(told: Mapping[str, str]) -> Legend:
     try:
         return Legend.from_json(json.loads(told["legend"]))
-    except (ValueError, TypeError, AttributeError, UnusableModel) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError, UnusableModel) as error:
         raise InvalidTable(f"The table's legend cannot be read: {error}") from error
 
 
 def _moment(told: Mapping[str, str]) -> datetime:
     try:
         return datetime.fromisoformat(told["created"]).astimezone(UTC)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise InvalidTable(
             f"The table was created at {told['created']!r}, which is no time."
         ) from error

@@ -14,7 +14,7 @@ from geocrop_processes.models.card import ModelCard
 from geocrop_processes.models.labelled import LabelledSamples
 from geocrop_processes.models.training import MAX_ROUNDS, Options, train
 from geocrop_processes.pipeline.abandon import Asked, leave, never
-from geocrop_processes.pipeline.table import Table
+from geocrop_processes.pipeline.table import MAX_BYTES, Table
 from geocrop_processes.pipeline.trained import Part, describe, record_of, report_of
 from geocrop_processes.publish.assets import ProducedFile
 from geocrop_processes.publish.card_page import card_page
@@ -114,6 +114,7 @@ def train_model(  # noqa: PLR0913 - everything that a job needs, handed over as 
     registry: Registry,
     storage: Storage,
     *,
+    max_bytes: int = MAX_BYTES,
     progress: Progress = lambda _share, _message: None,
     abandoned: Asked = never,
 ) -> TrainedModel:
@@ -126,6 +127,7 @@ def train_model(  # noqa: PLR0913 - everything that a job needs, handed over as 
         request: what is asked for.
         registry: where the model is kept.
         storage: where the files go.
+        max_bytes: a larger table is not read.
         progress: told the share that is done, and what is being done.
         abandoned: asked between the parts of the work.
 
@@ -135,7 +137,7 @@ def train_model(  # noqa: PLR0913 - everything that a job needs, handed over as 
         Abandoned: it is not wanted any more.
         RegistryUnavailable, StorageUnavailable: the registry or the storage does not answer.
     """
-    read = Table.from_parquet(table)
+    read = Table.from_parquet(table, max_bytes=max_bytes, scenes=False)
     learnt = _learn(read, request, progress, abandoned)
     leave(abandoned)
     progress(0.96, "Registering the model")

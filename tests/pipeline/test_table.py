@@ -14,7 +14,8 @@ import pytest
 from geocrop_processes.domain.legend import CropClass, Legend
 from geocrop_processes.errors import InvalidTable
 from geocrop_processes.features.order import FEATURE_ORDER_V1, FINGERPRINT
-from geocrop_processes.pipeline.table import SCHEMA, Table
+from geocrop_processes.pipeline.table import Table
+from geocrop_processes.pipeline.table_columns import SCHEMA
 
 LEGEND = Legend((CropClass(1, "Maize", "#ffd300"), CropClass(4, "Soybean", "#267000")))
 CREATED = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -144,11 +145,17 @@ _GOOD = Table(rows(), LEGEND, simulated=False, created=CREATED).to_parquet()
         (lambda: _file(rows(), legend=None), "lack geocrop.legend"),
         (lambda: _file(rows(), legend="[1]"), "legend cannot be read"),
         (lambda: _file(rows(), legend='{"a": 1}'), "legend cannot be read"),
+        (lambda: _file(rows(), legend="[" * 100_000), "legend cannot be read"),
         (lambda: _file(rows(), created="noon"), "'noon', which is no time"),
+        (lambda: _file(rows(), created="0001-01-01T00:00:00+14:00"), "which is no time"),
         (lambda: _file(rows().slice(0, 0)), "has no row"),
         (
             lambda: _file(rows().set_column(4, "lon", pa.array(["here"] * 6))),
-            "cannot be read: Failed to parse string: 'here'",
+            "'lon' holds dictionary.*, and no numbers",
+        ),
+        (
+            lambda: _file(rows().set_column(3, "class", pa.array([1] * 6))),
+            "'class' holds int64, and no text",
         ),
     ],
 )
@@ -172,3 +179,34 @@ def test_a_list_that_is_longer_than_any_season_has_scenes_is_refused() -> None:
     assert len(content) < 50_000
     with pytest.raises(InvalidTable, match="120000 values unpacked"):
         Table.from_parquet(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("class", "x" * 10_000, "'class' holds a text of 10000 bytes; at most 200"),
+        ("as_of", "x" * 10_000, "'as_of' holds a text of 10000 bytes; at most 200"),
+        ("scenes", ["x" * 10_000], "'scenes' holds a text of 10000 bytes; at most 200"),
+        ("group", "1" * 10_000, "'group' holds dictionary.*, and no numbers"),
+    ],
+)
+def test_a_text_that_would_be_unpacked_for_each_row_is_refused_before_it_is(
+    name: str, value: Any, sentence: str
+) -> None:
+    good = rows()
+    place = good.schema.get_field_index(name)
+    long = pa.concat_tables([good.set_column(place, name, pa.array([value] * 6))] * 300)
+    content = _file(long)
+    assert len(content) < 100_000
+    before = pa.default_memory_pool().max_memory()
+    with pytest.raises(InvalidTable, match=sentence):
+        Table.from_parquet(content)
+    assert pa.default_memory_pool().max_memory() - before < 10_000_000
+
+
+def test_scenes_are_not_read_where_they_are_not_wanted(table: Table) -> None:
+    long = pa.concat_tables([rows(scenes=[["x" * 10_000]] * 6)] * 300)
+    back = Table.from_parquet(_file(long), scenes=False)
+    assert back.rows["scenes"].null_count == back.rows.num_rows == 1800
+    back = Table.from_parquet(table.to_parquet(), scenes=False)
+    assert np.array_equal(back.samples().features, table.samples().features)

@@ -24,7 +24,8 @@ from hypothesis import strategies as st
 
 from geocrop_processes.domain.legend import CropClass, Legend
 from geocrop_processes.features.order import FEATURE_ORDER_V1
-from geocrop_processes.pipeline.table import SCHEMA, Table
+from geocrop_processes.pipeline.table import Table
+from geocrop_processes.pipeline.table_columns import SCHEMA
 from geocrop_processes.service import manager, uploads
 from geocrop_processes.service.app import create_app
 from geocrop_processes.service.edge import MAX_BODY

@@ -21,5 +21,7 @@ def check(values: dict[str, Any], desk: Desk) -> dict[str, Any]:
     upload = values["table"].upload
     if upload is not None:
         with refusing("table"):
-            Table.from_parquet(upload.content, max_bytes=desk.settings.uploads.max_bytes)
+            Table.from_parquet(
+                upload.content, max_bytes=desk.settings.uploads.max_bytes, scenes=False
+            )
     return values

@@ -35,6 +35,7 @@ def run(context: WorkerContext, step: Step, left: Asked) -> bool:
         request,
         context.registry,
         context.storage,
+        max_bytes=context.settings.uploads.max_bytes,
         progress=telling(context, step),
         abandoned=left,
     )
