@@ -15,7 +15,7 @@ from typing import Any
 
 import shapely
 from pyproj import CRS, Transformer
-from pyproj.exceptions import CRSError
+from pyproj.exceptions import CRSError, ProjError
 
 from geocrop_processes.errors import InvalidLabels
 from geocrop_processes.pipeline.label_files import Row, as_text
@@ -156,9 +156,14 @@ def _layer(database: sqlite3.Connection) -> tuple[str, str, _Move]:
 def _mover(code: Any) -> _Move:
     try:
         source = CRS.from_epsg(int(code))
-    except (CRSError, ValueError, TypeError):
+    except (CRSError, ValueError, TypeError, ArithmeticError):
         raise InvalidLabels(f"The GeoPackage's CRS EPSG:{code} is unknown.") from None
-    to = Transformer.from_crs(source, 4326, always_xy=True)
+    try:
+        to = Transformer.from_crs(source, 4326, always_xy=True)
+    except ProjError:
+        raise InvalidLabels(
+            f"The GeoPackage's CRS EPSG:{code} cannot be moved to WGS 84."
+        ) from None
     return lambda geometry: shapely.transform(geometry, to.transform, interleaved=False)
 
 

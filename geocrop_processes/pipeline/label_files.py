@@ -145,6 +145,7 @@ def _of_feature(number: int, feature: Any) -> Row:
     except (
         ValueError,
         TypeError,
+        ArithmeticError,
         LookupError,
         AttributeError,
         RecursionError,

@@ -11,6 +11,10 @@ from geocrop_processes.domain.aoi import Region
 
 KINDS = ("Point", "Polygon", "MultiPolygon")
 """What a label can be."""
+MAX_SIDE_M = 10_000
+"""The widest and highest that a polygon's bounding box can be, metres: its pixels are looked at in an array."""
+_DEGREE_M = 111_320
+"""A degree of the equator of WGS 84, metres."""
 _EARTH = Geod(ellps="WGS84")
 _PLAIN = {
     "Self-intersection": "it crosses itself",
@@ -49,6 +53,18 @@ def check_place(geometry: Any, region: Region, max_hectares: float) -> None:
     hectares = abs(_EARTH.geometry_area_perimeter(geometry)[0]) / 10_000
     if hectares > max_hectares:
         raise ValueError(f"it has {hectares:,.0f} ha; at most {max_hectares:,.0f} are accepted")
+    _check_side(corners)
+
+
+def _check_side(corners: Any) -> None:
+    """Raises: ValueError: the bounding box is too wide or too high."""
+    (width, height), nearest = np.ptp(corners, axis=0), np.abs(corners[:, 1]).min()
+    across, up = width * _DEGREE_M * np.cos(np.radians(nearest)), height * _DEGREE_M
+    if max(across, up) > MAX_SIDE_M:
+        raise ValueError(
+            f"it reaches over {across / 1000:,.1f} km by {up / 1000:,.1f} km; at most {MAX_SIDE_M // 1000} km each way "
+            "are accepted: give its parts as rows with the same field"
+        )
 
 
 def _check_inside(corners: Any, region: Region) -> None:

@@ -167,6 +167,8 @@ BOW = Polygon([(30.2, -17.4), (30.21, -17.39), (30.21, -17.4), (30.2, -17.39)])
         (BOW, {}, r"it crosses itself at \(30.205, -17.395\)"),
         (Point(10, 50), {}, r"\(10, 50\) lies outside Zimbabwe: longitude 25.2..33.1"),
         (Point(-17.4, 30.2), {}, "longitude and latitude are swapped"),
+        (MultiPolygon([FIELD, box(30.2, -22, 30.202, -21.998)]), {}, "give its parts as rows"),
+        (box(26, -18, 31, -17.99999), {}, "at most 10 km each way are accepted"),
         (box(30, -18, 30.1, -17.9), {}, "it has 11,725 ha; at most 1,000"),
     ],
 )
@@ -199,6 +201,12 @@ def test_a_bad_line_of_a_csv_has_the_number_that_a_spreadsheet_shows(
         read(f"lon,lat,class,season\n30.2,-17.4,Maize,2022\n\n{row}\n")
     assert "1 of 2 labels cannot be used. Row 4: " in str(caught.value)
     assert sentence in str(caught.value)
+
+
+def test_a_coordinate_of_many_digits_is_none() -> None:
+    text = geojson((Point(30, -17), {"class": "Maize", "season": 2022}))
+    with pytest.raises(InvalidLabels, match="none of GeoJSON's"):
+        read(text.replace("30.0", "1" + "0" * 400), GEOJSON)
 
 
 def test_ten_bad_rows_are_named_and_the_others_counted() -> None:
@@ -283,10 +291,11 @@ def _as_view(database: sqlite3.Connection, select: str) -> None:
     database.execute(f"CREATE VIEW labels AS {select}")
 
 
-def _as_named(database: sqlite3.Connection, name: str, by: str) -> None:
+def _as_named(database: sqlite3.Connection, name: str, by: str) -> bool:
     """A column of the systems of reference is another one."""
     database.execute(f"ALTER TABLE gpkg_spatial_ref_sys RENAME COLUMN {name} TO former")
     database.execute(f"ALTER TABLE gpkg_spatial_ref_sys RENAME COLUMN {by} TO {name}")
+    return True
 
 
 def _many(database: sqlite3.Connection, change: str) -> None:
@@ -320,6 +329,14 @@ ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELEC
                 "UPDATE gpkg_spatial_ref_sys SET organization_coordsys_id = 999999"
             ),
             "EPSG:999999 is unknown",
+        ),
+        (
+            lambda d: d.execute("UPDATE gpkg_spatial_ref_sys SET organization_coordsys_id = 9e999"),
+            "EPSG:inf is unknown",
+        ),
+        (
+            lambda d: d.execute("UPDATE gpkg_spatial_ref_sys SET organization_coordsys_id = 5800"),
+            "EPSG:5800 cannot be moved",
         ),
         (lambda d: d.execute("DELETE FROM gpkg_contents"), "one layer of features, not 0"),
         (lambda d: d.execute("UPDATE labels SET geom = x'4750'"), "Row 1: its geometry is none"),
