@@ -2,11 +2,12 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from datetime import datetime
 
 import geocrop_processes
 from geocrop_processes.domain.season import Season
-from geocrop_processes.errors import GeoCropError, InvalidSeason, NoMap, NoScenes
+from geocrop_processes.errors import GeoCropError, InvalidLabels, InvalidSeason, NoMap, NoScenes
 from geocrop_processes.features.order import FINGERPRINT
 from geocrop_processes.imagery.access import Access
 from geocrop_processes.imagery.catalog import public_address
@@ -28,6 +29,7 @@ from geocrop_processes.pipeline.sample_steps import (
     task_key,
 )
 from geocrop_processes.pipeline.sites import Gathered, gather, pixels_of
+from geocrop_processes.pipeline.table import MAX_ROWS
 from geocrop_processes.storage import RESULTS, Storage
 
 WINDOW_PX = 256
@@ -52,6 +54,7 @@ def plan_samples(  # noqa: PLR0913 - everything that is decided from
     Raises:
         Abandoned: `abandoned`, asked between the parts of the work, says that it is not wanted any more.
         NoScenes, TooFewScenes, InvalidSeason: no site can be looked at; the first one's reason.
+        InvalidLabels: the table would have more rows than one that is read.
         CatalogUnavailable: as `find` says.
         StorageUnavailable: a task cannot be stored.
     """
@@ -75,6 +78,7 @@ def plan_samples(  # noqa: PLR0913 - everything that is decided from
                 RESULTS, task_key(job_id, gathered.name), task.to_json(), "application/json"
             )
             sites.append(_site(gathered, task))
+            _check_rows(sites, request)
             digests.append(_digest(task))
             simulated |= task.simulated
     if not sites:
@@ -98,6 +102,18 @@ def plan_samples(  # noqa: PLR0913 - everything that is decided from
         left_out=tuple(sorted(left_out, key=lambda label: label.row)),
         digest=_whole_digest(request, digests),
     )
+
+
+def _check_rows(sites: Sequence[Site], request: SampleRequest) -> None:
+    """Raises: InvalidLabels: the sites so far have more rows than a table that is read."""
+    pixels, dates = sum(site.pixels for site in sites), len(request.as_of)
+    rows = pixels * (1 + dates)
+    if rows > MAX_ROWS:
+        raise InvalidLabels(
+            f"The labels give {rows} rows or more: {pixels} pixels of {len(sites)} places so far, each of the whole "
+            f"season and of {dates} dates. At most {MAX_ROWS} rows are allowed: lower per_field, now "
+            f"{request.per_field}, or ask for fewer as-of dates or labels."
+        )
 
 
 def _task(gathered: Gathered, asked: SampleRequest, find: Find, access: Access) -> SiteTask:

@@ -18,12 +18,15 @@ from geocrop_processes.pipeline.table import MAX_BYTES, Table
 from geocrop_processes.pipeline.trained import Part, describe, record_of, report_of
 from geocrop_processes.publish.assets import ProducedFile
 from geocrop_processes.publish.card_page import card_page
-from geocrop_processes.registry import Learned, RegisteredModel, Registry
+from geocrop_processes.registry import Learned, RegisteredModel, Registry, RunRecord
 from geocrop_processes.registry.names import check_alias, check_name
 from geocrop_processes.storage import RESULTS, Storage
 
 CANDIDATE = "candidate"
 """The alias of a new model where none is asked for: whoever trusts it promotes it."""
+
+_REPORT = "report.json"
+"""What the figures of a training are kept as, with the run and with the job."""
 
 Progress = Callable[[float, str], None]
 """Told the share that is done, 0..1, and what is being done."""
@@ -137,6 +140,11 @@ def train_model(  # noqa: PLR0913 - everything that a job needs, handed over as 
         Abandoned: it is not wanted any more.
         RegistryUnavailable, StorageUnavailable: the registry or the storage does not answer.
     """
+    earlier = registry.trained_by(job_id, request.name)
+    if earlier:
+        # stopped after it had registered: what a training within a time finds now might be something else
+        _point(earlier, request.alias, registry)
+        return _publish(job_id, earlier, _kept(earlier, registry), storage)
     read = Table.from_parquet(table, max_bytes=max_bytes, scenes=False)
     learnt = _learn(read, request, progress, abandoned)
     leave(abandoned)
@@ -148,19 +156,34 @@ def train_model(  # noqa: PLR0913 - everything that a job needs, handed over as 
         use=request.use or told.use,
         limits=request.limits or told.limits,
     )
-    model = _register(job_id, learnt, card, request.alias, registry)
-    return _publish(job_id, model, learnt, storage)
+    report = report_of(card, learnt[""].trained)
+    record = record_of(learnt, card, job_id)
+    record = replace(record, files={**record.files, _REPORT: _json(report)})
+    model = _register(learnt, card, record, request.alias, registry)
+    return _publish(job_id, model, report, storage)
+
+
+def _point(model: RegisteredModel, alias: str | None, registry: Registry) -> None:
+    """Give a model its alias, where it never had it: whoever has moved it since is right."""
+    moves = registry.history(model.card.name)
+    if alias and not any((m.alias, m.version) == (alias, model.version) for m in moves):
+        registry.promote(model.reference, alias)
+
+
+def _kept(model: RegisteredModel, registry: Registry) -> dict[str, Any]:
+    """The report that was kept with the training of a model."""
+    report: dict[str, Any] = json.loads(registry.kept(model.reference, _REPORT))
+    return report
 
 
 def _register(
-    job_id: str, learnt: Mapping[str, Part], card: ModelCard, alias: str | None, registry: Registry
+    learnt: Mapping[str, Part],
+    card: ModelCard,
+    record: RunRecord,
+    alias: str | None,
+    registry: Registry,
 ) -> RegisteredModel:
-    """Register the model; one that the same job has registered before it was stopped is taken as it is."""
-    earlier = registry.trained_by(job_id, card.name)
-    if earlier:
-        if alias:
-            registry.promote(earlier.reference, alias)
-        return earlier
+    """Register what was learnt."""
     learned = {
         day: Learned(part.trained.ensemble, part.trained.applicability)
         for day, part in learnt.items()
@@ -171,7 +194,7 @@ def _register(
         card,
         applicability=whole.applicability,
         in_season=learned,
-        record=record_of(learnt, card, job_id),
+        record=record,
         alias=alias,
     )
 
@@ -221,11 +244,11 @@ def _tell(progress: Progress, number: int, count: int, day: str, abandoned: Aske
 
 
 def _publish(
-    job_id: str, model: RegisteredModel, learnt: Mapping[str, Part], storage: Storage
+    job_id: str, model: RegisteredModel, figures: Mapping[str, Any], storage: Storage
 ) -> TrainedModel:
     """Store what describes the model."""
     card = model.card
-    report = report_of(model, learnt[""].trained)
+    report = {"model": model.reference, **figures}
     contents = (
         ("card", "card.json", "application/json", _json(card.to_json())),
         (
@@ -234,7 +257,7 @@ def _publish(
             "text/html",
             card_page(card, model.version, model.checksums).encode(),
         ),
-        ("report", "report.json", "application/json", _json(report)),
+        ("report", _REPORT, "application/json", _json(report)),
     )
     for _, name, media_type, content in contents:
         storage.put(RESULTS, f"results/{job_id}/{name}", content, media_type)

@@ -22,7 +22,7 @@ from geocrop_processes.publish.pictures import (
     importance_picture,
     reliability_picture,
 )
-from geocrop_processes.registry import RegisteredModel, RunRecord
+from geocrop_processes.registry import RunRecord
 
 
 @dataclass(frozen=True)
@@ -147,16 +147,14 @@ def record_of(learnt: Mapping[str, Part], card: ModelCard, job_id: str) -> RunRe
     )
 
 
-def report_of(model: RegisteredModel, trained: Trained) -> dict[str, Any]:
+def report_of(card: ModelCard, trained: Trained) -> dict[str, Any]:
     """The figures of a training, as JSON values.
 
     Args:
-        model: as it was registered.
+        card: what is known of the model.
         trained: the training of the whole season.
     """
-    card = model.card
     return {
-        "model": model.reference,
         "simulated": card.simulated,
         "table_sha256": card.table_sha256,
         "samples": dict(card.samples),

@@ -145,6 +145,18 @@ class Registry:
         entry = self._versions.of_job(job_id, name)
         return self.load(f"{name}@{entry.version}") if entry else None
 
+    def kept(self, reference: str, path: str) -> bytes:
+        """A file that was kept with the training of a model, by its path in `RunRecord.files`.
+
+        Raises:
+            UnknownModel: as `load`.
+            StorageUnavailable: there is no such file, or the storage does not answer.
+            RegistryUnavailable: the registry does not answer.
+        """
+        entry = self._versions.find(reference)
+        with translated(f"find the training of {reference!r}"):
+            return self._runs.read(str(entry.run_id), path)
+
     def card(self, reference: str) -> tuple[ModelCard, str]:
         """The card of a model and its `name@version`; the model itself is not loaded.
 

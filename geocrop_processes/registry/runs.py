@@ -67,6 +67,14 @@ class Runs:
         self._client.set_terminated(run_id)
         return run_id, f"{address}/{_FOLDER}"
 
+    def read(self, run_id: str, path: str) -> bytes:
+        """A file of a run, by its path.
+
+        Raises:
+            StorageUnavailable: there is no such file, or the store does not answer.
+        """
+        return self._place(str(self._client.get_run(run_id).info.artifact_uri)).read(path)
+
     def _experiment(self) -> str:
         """The id of the experiment, made where it is missing; another process may make it at the same time."""
         found = self._client.get_experiment_by_name(EXPERIMENT)

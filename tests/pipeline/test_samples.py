@@ -15,11 +15,18 @@ from shapely.geometry import Point, box
 
 from geocrop_processes.domain.aoi import Aoi, Region
 from geocrop_processes.domain.season import Season
-from geocrop_processes.errors import CatalogUnavailable, InvalidSeason, NoScenes, NothingClear
+from geocrop_processes.errors import (
+    CatalogUnavailable,
+    InvalidLabels,
+    InvalidSeason,
+    NoScenes,
+    NothingClear,
+)
 from geocrop_processes.features.order import FEATURE_ORDER_V1
 from geocrop_processes.features.until import known
 from geocrop_processes.imagery.access import Access
 from geocrop_processes.imagery.catalog import Found
+from geocrop_processes.pipeline import sample_plan, samples
 from geocrop_processes.pipeline.features import plan_features
 from geocrop_processes.pipeline.labels import GEOJSON, Labels, read_labels
 from geocrop_processes.pipeline.plan import Find, Request
@@ -213,6 +220,18 @@ def test_steps_can_be_done_again_and_give_the_same_bytes(
     assert again.digest == planned.digest
     other = plan_samples("job", CREATED, replace(request, seed=2), find, access, storage=storage)
     assert other.digest != planned.digest
+
+
+def test_more_rows_than_a_table_may_have_are_refused_before_any_pixel_is_read(
+    extract: Extract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned = extract("counted", per_field=3, as_of=("12-31",))[1].rows.num_rows
+    monkeypatch.setattr(sample_plan, "MAX_ROWS", planned - 1)
+    monkeypatch.setattr(samples, "sample_block", None)
+    with pytest.raises(
+        InvalidLabels, match=rf"give {planned} rows.* At most {planned - 1} .*per_f"
+    ):
+        extract(per_field=3, as_of=("12-31",))
 
 
 def test_nothing_but_the_table_and_the_report_is_left(extract: Extract, storage: Storage) -> None:

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+import geocrop_processes.pipeline.train as pipeline
 from geocrop_processes.errors import (
     Abandoned,
     InvalidModelName,
@@ -213,6 +214,25 @@ def test_the_same_job_done_again_registers_nothing_more_and_writes_the_same(
     assert again.reference == trained.reference
     assert again.files == trained.files
     assert len([e for e in registry.list() if e.name == "fields"]) == 1
+
+
+def test_a_job_that_has_registered_trains_no_more_and_leaves_its_alias_where_people_put_it(
+    table: bytes, registry: Registry, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def learn(*_: Any) -> None:
+        raise AssertionError("trained again")
+
+    asked = replace(ASKED, name="twice", as_of=(), max_rounds=2)
+    first = train_model("job-a", CREATED, table, asked, registry, storage)
+    second = train_model("job-b", CREATED, table, asked, registry, storage)
+    monkeypatch.setattr(pipeline, "_learn", learn)
+    again = train_model("job-a", CREATED, table, asked, registry, storage)
+    assert (again.reference, again.files) == (first.reference, first.files)
+    assert again.report == json.loads(storage.get(RESULTS, "results/job-a/report.json"))
+    assert registry.resolve("twice@candidate") == second.reference == "twice@2"
+    # one that was stopped before it had its alias is given it
+    train_model("job-a", CREATED, table, replace(asked, alias="mine"), registry, storage)
+    assert registry.resolve("twice@mine") == "twice@1"
 
 
 def test_another_job_of_the_same_request_gives_the_same_model(
