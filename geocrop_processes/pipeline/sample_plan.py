@@ -12,6 +12,7 @@ from geocrop_processes.features.order import FINGERPRINT
 from geocrop_processes.imagery.access import Access
 from geocrop_processes.imagery.catalog import public_address
 from geocrop_processes.pipeline.abandon import Asked, leave, never
+from geocrop_processes.pipeline.labels import Label
 from geocrop_processes.pipeline.plan import (
     Find,
     Request,
@@ -54,10 +55,11 @@ def plan_samples(  # noqa: PLR0913 - everything that is decided from
     Raises:
         Abandoned: `abandoned`, asked between the parts of the work, says that it is not wanted any more.
         NoScenes, TooFewScenes, InvalidSeason: no site can be looked at; the first one's reason.
-        InvalidLabels: the table would have more rows than one that is read.
+        InvalidLabels: a season has not ended, or the table would have more rows than one that is read.
         CatalogUnavailable: as `find` says.
         StorageUnavailable: a task cannot be stored.
     """
+    _check_seasons(request.labels.labels, created)
     sites: list[Site] = []
     left_out: list[LeftOutLabel] = []
     digests: list[str] = []
@@ -102,6 +104,17 @@ def plan_samples(  # noqa: PLR0913 - everything that is decided from
         left_out=tuple(sorted(left_out, key=lambda label: label.row)),
         digest=_whole_digest(request, digests),
     )
+
+
+def _check_seasons(labels: Sequence[Label], now: datetime) -> None:
+    """Raises: InvalidLabels: a table has features of whole seasons, and one has not ended."""
+    running = [label for label in labels if Season(label.year).last_day >= now.date()]
+    if running:
+        raise InvalidLabels(
+            f"Row {running[0].row} is of season {running[0].year}, which ends on "
+            f"{Season(running[0].year).last_day}: samples are of seasons that have ended. So are "
+            f"{len(running) - 1} others."
+        )
 
 
 def _check_rows(sites: Sequence[Site], request: SampleRequest) -> None:

@@ -234,6 +234,14 @@ def test_more_rows_than_a_table_may_have_are_refused_before_any_pixel_is_read(
         extract(per_field=3, as_of=("12-31",))
 
 
+def test_a_season_that_has_not_ended_gives_no_samples(
+    storage: Storage, access: Access, find: Find
+) -> None:
+    request, last = SampleRequest(LABELS, "small world"), datetime(2023, 5, 31, tzinfo=UTC)
+    with pytest.raises(InvalidLabels, match=r"of season 2022, which ends on 2023-05-31"):
+        plan_samples("job", last, request, find, access, storage=storage)
+
+
 def test_nothing_but_the_table_and_the_report_is_left(extract: Extract, storage: Storage) -> None:
     extract(per_field=1)
     names = {key.rpartition("/")[2] for key in storage.list(RESULTS, "results/job/")}
