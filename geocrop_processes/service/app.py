@@ -4,6 +4,7 @@ import logging
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
@@ -17,9 +18,10 @@ from geocrop_processes.service.head import AnswersHead
 from geocrop_processes.service.host import Host, host_router, static_files
 from geocrop_processes.service.jobs import JobStore
 from geocrop_processes.service.manager import Parts
-from geocrop_processes.service.problems import Problem, problem_of
+from geocrop_processes.service.problems import Problem, invalid, problem_of
 from geocrop_processes.service.processes import FILE_INPUTS
 from geocrop_processes.service.routes import jobs_router, processes_router
+from geocrop_processes.service.search import sentence
 from geocrop_processes.service.tiles import tiles_router
 from geocrop_processes.settings import Settings
 
@@ -112,6 +114,11 @@ def _tell_problems(app: FastAPI) -> None:
     async def ours(_request: Request, error: Exception) -> Response:
         assert isinstance(error, GeoCropError)  # noqa: S101 - for whoever reads types
         return problem_of(error).response()
+
+    @app.exception_handler(RequestValidationError)
+    async def unusable(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 - for whoever reads types
+        return invalid(sentence(error)).response()
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: Exception) -> Response:
