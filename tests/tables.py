@@ -7,8 +7,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from geocrop_processes.domain.as_of import dekads_of_as_of
 from geocrop_processes.domain.legend import CropClass, Legend
 from geocrop_processes.features.order import FEATURE_ORDER_V1
+from geocrop_processes.features.until import known
 from geocrop_processes.pipeline.table import Table
 from geocrop_processes.pipeline.table_columns import SCHEMA
 
@@ -40,8 +42,7 @@ def rows(as_of: str, n: int = 180, **changes: Any) -> pa.Table:
     place = np.arange(n) // 10
     codes = np.asarray(SEEN)[np.arange(n) % 3]
     values = features(codes, 4.0 if as_of else 1.5, 5)
-    if as_of:
-        values[:, FEATURE_ORDER_V1.index("ndvi_may")] = np.nan
+    values[:, ~known(dekads_of_as_of(as_of))] = np.nan
     columns = {
         "sample": np.arange(n),
         "group": np.arange(n) // 2,

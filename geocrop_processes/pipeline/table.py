@@ -19,11 +19,12 @@ import pyarrow.parquet as pq
 from pyproj import Transformer
 
 import geocrop_processes
-from geocrop_processes.domain.as_of import WHOLE, in_order
+from geocrop_processes.domain.as_of import WHOLE, dekads_of_as_of, in_order
 from geocrop_processes.domain.legend import Legend
 from geocrop_processes.domain.season import FIRST_YEAR
 from geocrop_processes.errors import InvalidSeason, InvalidTable, UnusableModel
 from geocrop_processes.features.order import FEATURE_ORDER_V1, FINGERPRINT
+from geocrop_processes.features.until import NEEDED
 from geocrop_processes.models.labelled import LabelledSamples
 from geocrop_processes.pipeline.table_columns import SCHEMA, columns, texts
 
@@ -225,10 +226,11 @@ def _check(rows: pa.Table, legend: Legend) -> None:
                 f"The table's class {row['code']} {row['class']!r} is none of its legend's."
             )
     _check_numbers(rows)
+    _check_features(rows)
 
 
 def _check_numbers(rows: pa.Table) -> None:
-    """Raises: InvalidTable: a place, a year, a date or a feature is none."""
+    """Raises: InvalidTable: a place, a year or a date is none."""
     for name, least, most in (("lon", -180, 180), ("lat", -90, 90), ("year", FIRST_YEAR, 9998)):
         values = rows[name].to_numpy()
         wrong = values[~((values >= least) & (values <= most))]
@@ -238,7 +240,23 @@ def _check_numbers(rows: pa.Table) -> None:
         in_order(set(pc.unique(rows["as_of"]).to_pylist()) - {WHOLE})
     except InvalidSeason as error:
         raise InvalidTable(f"The table's dates cannot be used: {error}") from error
-    values = _features(rows)
-    cut = (rows["as_of"].to_numpy(zero_copy_only=False) != WHOLE)[:, None]
-    if not (np.isfinite(values) | (np.isnan(values) & cut)).all():
-        raise InvalidTable("The table has features that are no numbers.")
+
+
+def _check_features(rows: pa.Table) -> None:
+    """Raises: InvalidTable: a feature is no number where its row's date can know it, or is anything where it cannot."""
+    dates = pc.dictionary_encode(rows["as_of"]).combine_chunks()
+    known = dates.dictionary.to_pylist()
+    dekads = np.array([dekads_of_as_of(as_of) for as_of in known])[dates.indices.to_numpy()]
+    for name, needed in zip(FEATURE_ORDER_V1, NEEDED, strict=True):
+        values = rows[name].to_numpy()
+        told = dekads >= needed
+        wrong = np.flatnonzero(np.where(told, ~np.isfinite(values), ~np.isnan(values)))
+        if len(wrong):
+            row = wrong[0]
+            as_of = dates[row].as_py()
+            raise InvalidTable(
+                f"The table's {name} is {values[row]:g} in row {row + 1}, "
+                f"{f'as of {as_of}' if as_of else 'of the whole season'}, which "
+                f"{'can' if told[row] else 'cannot'} know it: features are finite numbers exactly where the date can "
+                "know them, and NaN elsewhere."
+            )

@@ -14,6 +14,7 @@ from pyproj import Transformer
 from shapely.geometry import Point, box
 
 from geocrop_processes.domain.aoi import Aoi, Region
+from geocrop_processes.domain.as_of import dekads_of_as_of
 from geocrop_processes.domain.season import Season
 from geocrop_processes.errors import (
     CatalogUnavailable,
@@ -200,6 +201,16 @@ def test_features_as_of_a_date_are_beside_those_of_the_whole_season(extract: Ext
     assert (np.isfinite(cut.features) == known(15)).all()
     rows = table.rows.filter(pc.equal(table.rows["as_of"], "01-31"))
     assert max(rows["n_valid"].to_pylist()) <= 15
+
+
+def test_tables_as_of_any_number_of_dekads_hold_what_their_dates_can_know(extract: Extract) -> None:
+    ends = {10: 31, 11: 30, 12: 31, 1: 31, 2: 28, 3: 31, 4: 30, 5: 31}
+    days = [f"{month:02}-{day}" for month in ends for day in (10, 20, ends[month])]
+    _, table = extract(per_field=2, as_of=tuple(days[2:-1]))
+    assert [dekads_of_as_of(as_of) for as_of in table.as_of_dates] == list(range(6, 27))
+    for as_of in ("", *table.as_of_dates):
+        told = np.isfinite(table.samples(as_of).features)
+        assert (told == known(dekads_of_as_of(as_of))).all()
 
 
 def test_steps_can_be_done_again_and_give_the_same_bytes(

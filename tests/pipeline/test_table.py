@@ -7,23 +7,33 @@ from io import BytesIO
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from geocrop_processes.domain.as_of import dekads_of_as_of
 from geocrop_processes.domain.legend import CropClass, Legend
 from geocrop_processes.errors import InvalidTable
 from geocrop_processes.features.order import FEATURE_ORDER_V1, FINGERPRINT
+from geocrop_processes.features.until import known
 from geocrop_processes.pipeline.table import Table
 from geocrop_processes.pipeline.table_columns import SCHEMA
 
 LEGEND = Legend((CropClass(1, "Maize", "#ffd300"), CropClass(4, "Soybean", "#267000")))
 CREATED = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-CUT = "ndvi_may"
+CUT = [n for n, told in zip(FEATURE_ORDER_V1, known(15), strict=True) if not told]
+"""The features that 31 January cannot know."""
+
+
+def seen(dates: list[str]) -> dict[str, npt.NDArray[np.float32]]:
+    """Noise where a row's date can know a feature, else NaN."""
+    told = np.array([known(dekads_of_as_of(as_of)) for as_of in dates])
+    values = np.where(told, np.random.default_rng(1).normal(size=told.shape), np.nan)
+    return dict(zip(FEATURE_ORDER_V1, values.astype(np.float32).T, strict=True))
 
 
 def columns(n: int = 6) -> dict[str, Any]:
-    random = np.random.default_rng(1)
     codes = np.array([1, 4] * n)[:n]
     values: dict[str, Any] = {
         "sample": np.arange(n) // 2,
@@ -37,10 +47,9 @@ def columns(n: int = 6) -> dict[str, Any]:
         "n_valid": np.full(n, 20, np.uint8),
         "max_gap_days": np.full(n, 30, np.uint16),
         "scenes": [["S2A_36KTF_20221112_0_L2A"]] * n,
-        **{name: random.normal(size=n).astype(np.float32) for name in FEATURE_ORDER_V1},
+        **seen(["", "01-31"] * (n // 2)),
     }
     values["code"] = np.repeat(codes[: (n + 1) // 2], 2)[:n]
-    values[CUT] = np.where(np.arange(n) % 2, np.nan, values[CUT]).astype(np.float32)
     return values
 
 
@@ -56,7 +65,9 @@ def table() -> Table:
 def test_a_table_comes_back_as_it_went(table: Table) -> None:
     back = Table.from_parquet(table.to_parquet())
     assert back.rows.drop_columns(CUT).equals(table.rows.drop_columns(CUT))
-    assert np.array_equal(back.rows[CUT].to_numpy(), table.rows[CUT].to_numpy(), equal_nan=True)
+    for name in CUT:
+        read, written = back.rows[name].to_numpy(), table.rows[name].to_numpy()
+        assert np.array_equal(read, written, equal_nan=True)
     assert replace(back, rows=table.rows) == table
     assert back.to_parquet() == table.to_parquet()
 
@@ -79,7 +90,7 @@ def test_samples_are_those_of_the_whole_season_or_of_one_date(table: Table) -> N
     whole, cut = table.samples(), table.samples("01-31")
     assert whole.features.shape == cut.features.shape == (3, 51)
     assert np.isfinite(whole.features).all()
-    assert np.isnan(cut.features[:, FEATURE_ORDER_V1.index(CUT)]).all()
+    assert (np.isnan(cut.features) == ~known(15)).all()
     assert np.array_equal(whole.features[:, 0], np.asarray(columns()["ndvi_sep"])[::2])
     assert whole.codes.tolist() == [1, 4, 1]
     assert whole.groups.tolist() == [0, 0, 1]
@@ -93,7 +104,7 @@ def test_samples_are_those_of_the_whole_season_or_of_one_date(table: Table) -> N
 
 def test_dates_are_in_the_order_of_the_season() -> None:
     dates = ["", "01-31", "12-31", "10-31", "03-10", "02-28"]
-    table = Table(rows(as_of=dates, **{CUT: np.zeros(6, np.float32)}), LEGEND, False, CREATED)
+    table = Table(rows(as_of=dates, **seen(dates)), LEGEND, False, CREATED)
     assert table.as_of_dates == ("10-31", "12-31", "01-31", "02-28", "03-10")
 
 
@@ -107,8 +118,25 @@ def test_dates_are_in_the_order_of_the_season() -> None:
         ({"year": [2022, 2022, 2022, 2014, 2022, 2022]}, "year 2014"),
         ({"as_of": ["", "2023-01-31"] * 3}, "unlike '2023-01-31'"),
         ({"as_of": ["", "07-01"] * 3}, "07-01 lies outside every season"),
-        ({"as_of": [""] * 6}, "features that are no numbers"),
-        ({"ndvi_sep": np.full(6, np.inf, np.float32)}, "features that are no numbers"),
+        (
+            {"as_of": [""] * 6},
+            "ndvi_feb is nan in row 2, of the whole season, which can know it: features are finite numbers exactly",
+        ),
+        (
+            {"as_of": ["", "01-31", "", "02-28", "", "01-31"]},
+            "ndvi_feb is nan in row 4, as of 02-28, which can know it",
+        ),
+        (
+            {"as_of": ["", "01-31", "", "01-20", "", "01-31"]},
+            r"ndvi_jan is .* in row 4, as of 01-20, which cannot know it: .* and NaN elsewhere\.",
+        ),
+        (
+            {"ndvi_may": np.full(6, 0.5, np.float32)},
+            "ndvi_may is 0.5 in row 2, as of 01-31, which cannot know it",
+        ),
+        ({"ndvi_eos": [1, np.inf] * 3}, "ndvi_eos is inf in row 2, as of 01-31, which cannot"),
+        ({"ndvi_sep": np.full(6, np.inf, np.float32)}, "ndvi_sep is inf in row 1, of the whole"),
+        ({"ndvi_sep": [1, 1, 1, 1, 1, None]}, "ndvi_sep is nan in row 6, as of 01-31, which can "),
         ({"group": [0, 0, 0, 0, 1, None]}, "'group' lacks values"),
     ],
 )

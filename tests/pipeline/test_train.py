@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 
 import geocrop_processes.pipeline.train as pipeline
+from geocrop_processes.domain.as_of import dekads_of_as_of
 from geocrop_processes.errors import (
     Abandoned,
     InvalidModelName,
@@ -27,6 +28,7 @@ from geocrop_processes.errors import (
     InvalidTable,
 )
 from geocrop_processes.features.order import FEATURE_ORDER_V1, FINGERPRINT
+from geocrop_processes.features.until import known
 from geocrop_processes.models.card import ModelCard
 from geocrop_processes.pipeline.train import TrainedModel, TrainingRequest, train_model
 from geocrop_processes.publish.card_page import card_page
@@ -86,7 +88,7 @@ def test_a_registered_model_tells_the_classes_apart_whole_season_and_as_of_its_d
     for as_of, least in (("", 0.8), (DATE, 0.6)):
         model = registry.load(trained.reference, as_of)
         seen = features(codes, 1.0, 99)
-        seen[:, FEATURE_ORDER_V1.index("ndvi_may")] = np.nan if as_of else 0
+        seen[:, ~known(dekads_of_as_of(as_of))] = np.nan
         assert (model.ensemble.predict(seen) == codes).mean() > least
         assert model.applicability is not None
         index = model.applicability.index(seen.T)
