@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from geocrop_processes.domain.progress import Progress
 from geocrop_processes.domain.season import Season
-from geocrop_processes.pipeline.classify import Progress
 from geocrop_processes.settings import Settings
 from geocrop_processes.simulation.app import serve
 from geocrop_processes.simulation.demonstration import ARCHIVE, prepare_archive

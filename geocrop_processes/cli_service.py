@@ -19,7 +19,7 @@ from geocrop_processes.cli_text import (
     print_places,
     print_product,
 )
-from geocrop_processes.pipeline.classify import Progress
+from geocrop_processes.domain.progress import Progress
 from geocrop_processes.pipeline.product import ITEM, Product
 from geocrop_processes.publish.assets import KINDS
 from geocrop_processes.service.client import Client

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from geocrop_processes.domain.progress import Progress
 from geocrop_processes.pipeline.product import Product
 
 out = Console()
@@ -24,7 +25,7 @@ AsJson = Annotated[
 
 
 @contextmanager
-def bar(*, quiet: bool) -> Iterator[Callable[[float, str], None]]:
+def bar(*, quiet: bool) -> Iterator[Progress]:
     """A bar on the terminal; nothing where a script listens."""
     columns = (
         bars.TextColumn("{task.description}"),

@@ -78,16 +78,24 @@ class Season:
         """Whether the season's first day is not after `today`."""
         return self.start <= today
 
+    def check_begun(self, today: date) -> None:
+        """Accept a season that has begun, or say that it has not.
+
+        Raises:
+            InvalidSeason: it begins after `today`.
+        """
+        if not self.has_begun(today):
+            raise InvalidSeason(
+                f"There is no imagery of season {self.year} yet: it begins on {self.start}."
+            )
+
     def check_seen(self, today: date) -> None:
         """Accept the season for a map, or say why not: what has not been seen yet is not made up.
 
         Raises:
             InvalidSeason: it has not begun, or its last day that counts is still to come.
         """
-        if not self.has_begun(today):
-            raise InvalidSeason(
-                f"There is no imagery of season {self.year} yet: it begins on {self.start}."
-            )
+        self.check_begun(today)
         if self.end <= today:
             return
         if self.as_of:

@@ -1,6 +1,6 @@
 """Cross-validation of the members: what each says of samples of a fold when it has learnt the others."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,10 +11,6 @@ from geocrop_processes.errors import InvalidSample
 from geocrop_processes.models.balancing import class_weights
 from geocrop_processes.models.members import MEMBERS, Course, Features, Labels, Member
 from geocrop_processes.models.reliability import Probabilities
-
-Progress = Callable[[float, str], None]
-"""Told the share that is done, 0..1, and what is being done."""
-
 
 FEW_ROWS = 5000
 """Up to so many rows are learnt on one thread: more would wait for each other most of the time."""
@@ -167,8 +163,3 @@ def best(fits: "list[_Fold]") -> tuple[int, float]:
         total += f.watched * np.concatenate([losses, np.full(length - len(losses), losses[-1])])
     total /= sum(f.watched for f in told)
     return int(total.argmin()) + 1, float(total.min())
-
-
-def part_of(tell: Progress, start: float, end: float) -> Progress:
-    """Progress of a part as progress of the whole."""
-    return lambda share, message: tell(start + share * (end - start), message)

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from geocrop_processes.domain.progress import Progress, part_of
 from geocrop_processes.models.applicability import Applicability
 from geocrop_processes.models.balancing import MOST
-from geocrop_processes.models.crossing import Progress, part_of
 from geocrop_processes.models.ensemble import Ensemble
 from geocrop_processes.models.evaluation import Evaluation
 from geocrop_processes.models.labelled import LabelledSamples

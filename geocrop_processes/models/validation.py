@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from geocrop_processes.domain.progress import Progress, part_of
 from geocrop_processes.errors import InvalidSample
 from geocrop_processes.models.counting import Counting, fit_counting
-from geocrop_processes.models.crossing import Crossed, Progress, Recipe, cross, part_of
+from geocrop_processes.models.crossing import Crossed, Recipe, cross
 from geocrop_processes.models.evaluation import Evaluation, known_outside
 from geocrop_processes.models.folds import ground, lacking, random_folds, spatial_folds
 from geocrop_processes.models.labelled import LabelledSamples

@@ -4,19 +4,16 @@
 them one by one, anywhere, in any order of blocks, again after a failure; `classify` calls them here.
 """
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime
 
+from geocrop_processes.domain.progress import Progress, part_of
 from geocrop_processes.imagery.access import Access
 from geocrop_processes.pipeline.block import discard_results, map_block
+from geocrop_processes.pipeline.parts import do_all
 from geocrop_processes.pipeline.plan import Find, Plan, Request, plan
 from geocrop_processes.pipeline.product import Product, finish
 from geocrop_processes.registry import RegisteredModel
 from geocrop_processes.storage import Storage
-
-Progress = Callable[[float, str], None]
-"""Told the share that is done, 0..1, and what is being done."""
 
 
 def classify(  # noqa: PLR0913 - everything that a job needs, handed over as values
@@ -54,7 +51,7 @@ def classify(  # noqa: PLR0913 - everything that a job needs, handed over as val
         storage=storage,
         access=access,
         threads=threads,
-        progress=lambda share, message: progress(0.1 + 0.9 * share, message),
+        progress=part_of(progress, 0.1, 1.0),
     )
     progress(1.0, "done")
     return product
@@ -70,16 +67,14 @@ def carry_out(
     progress: Progress = lambda _share, _message: None,
 ) -> Product:
     """Make the map of a plan here and now; arguments and errors are those of `classify`."""
-    blocks = planned.blocks
     try:
-        with ThreadPoolExecutor(threads) as pool:
-            running = [pool.submit(map_block, planned, b, model, storage, access) for b in blocks]
-            try:
-                for done, block in enumerate(as_completed(running), 1):
-                    block.result()
-                    progress(0.9 * done / len(blocks), f"block {done} of {len(blocks)}")
-            finally:
-                pool.shutdown(cancel_futures=True)
+        do_all(
+            lambda block: map_block(planned, block, model, storage, access),
+            planned.blocks,
+            threads,
+            "block",
+            part_of(progress, 0.0, 0.9),
+        )
         progress(0.9, "publishing")
         return finish(planned, model, storage)
     finally:

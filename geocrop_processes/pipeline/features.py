@@ -7,18 +7,18 @@ here.
 
 import hashlib
 import json
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import geocrop_processes
 from geocrop_processes.domain.grid import Block, Grid
+from geocrop_processes.domain.progress import Progress, part_of
 from geocrop_processes.features.order import FINGERPRINT
 from geocrop_processes.imagery.access import Access
 from geocrop_processes.pipeline.abandon import Asked, leave, never
 from geocrop_processes.pipeline.block import discard_results
 from geocrop_processes.pipeline.feature_raster import FeatureRaster, checkpoint, finish_features
+from geocrop_processes.pipeline.parts import do_all
 from geocrop_processes.pipeline.plan import (
     Find,
     Plan,
@@ -30,9 +30,6 @@ from geocrop_processes.pipeline.plan import (
 )
 from geocrop_processes.pipeline.view import view
 from geocrop_processes.storage import RESULTS, Storage
-
-Progress = Callable[[float, str], None]
-"""Told the share that is done, 0..1, and what is being done."""
 
 __all__ = [
     "FeatureRaster",
@@ -139,17 +136,15 @@ def extract_features(  # noqa: PLR0913 - everything that a job needs, handed ove
     """
     progress(0.0, "searching scenes")
     planned = plan_features(job_id, datetime.now(UTC), request, find, access)
-    blocks = planned.blocks
-    progress(0.1, f"{len(planned.scenes)} scenes, {len(blocks)} blocks")
+    progress(0.1, f"{len(planned.scenes)} scenes, {len(planned.blocks)} blocks")
     try:
-        with ThreadPoolExecutor(threads) as pool:
-            running = [pool.submit(features_block, planned, b, storage, access) for b in blocks]
-            try:
-                for done, block in enumerate(as_completed(running), 1):
-                    block.result()
-                    progress(0.1 + 0.7 * done / len(blocks), f"block {done} of {len(blocks)}")
-            finally:
-                pool.shutdown(cancel_futures=True)
+        do_all(
+            lambda block: features_block(planned, block, storage, access),
+            planned.blocks,
+            threads,
+            "block",
+            part_of(progress, 0.1, 0.8),
+        )
         progress(0.8, "writing")
         made = finish_features(planned, storage)
     finally:

@@ -5,21 +5,18 @@ it saw, `finish_samples` joins the table. A queue calls them one by one, anywher
 failure; `extract_samples` calls them here.
 """
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime
 
+from geocrop_processes.domain.progress import Progress, part_of
 from geocrop_processes.imagery.access import Access
 from geocrop_processes.pipeline.block import discard_results
+from geocrop_processes.pipeline.parts import do_all
 from geocrop_processes.pipeline.plan import Find
 from geocrop_processes.pipeline.sample_plan import plan_samples
 from geocrop_processes.pipeline.sample_steps import SamplePlan, SampleRequest, Site
 from geocrop_processes.pipeline.sample_table import Samples, finish_samples
 from geocrop_processes.pipeline.site import sample_block
 from geocrop_processes.storage import Storage
-
-Progress = Callable[[float, str], None]
-"""Told the share that is done, 0..1, and what is being done."""
 
 __all__ = [
     "SamplePlan",
@@ -61,16 +58,13 @@ def extract_samples(  # noqa: PLR0913 - everything that a job needs, handed over
     try:
         planned = plan_samples(job_id, datetime.now(UTC), request, find, access, storage=storage)
         progress(0.1, f"{len(planned.sites)} sites")
-        with ThreadPoolExecutor(threads) as pool:
-            running = [
-                pool.submit(sample_block, planned, s, storage, access) for s in planned.sites
-            ]
-            try:
-                for done, site in enumerate(as_completed(running), 1):
-                    site.result()
-                    progress(0.1 + 0.8 * done / len(running), f"site {done} of {len(running)}")
-            finally:
-                pool.shutdown(cancel_futures=True)
+        do_all(
+            lambda site: sample_block(planned, site, storage, access),
+            planned.sites,
+            threads,
+            "site",
+            part_of(progress, 0.1, 0.9),
+        )
         progress(0.9, "joining the table")
         samples = finish_samples(planned, storage)
     finally:

@@ -81,8 +81,7 @@ def sample_block(
         Abandoned: it is not; nothing is stored.
         StorageUnavailable: the task cannot be read, or the checkpoint not be stored.
     """
-    task = SiteTask.from_json(storage.get(RESULTS, task_key(planned.job_id, site.name)))
-    result = _look(task, (WHOLE, *planned.as_of), access, abandoned)
+    result = _look(stored_task(planned, site, storage), (WHOLE, *planned.as_of), access, abandoned)
     leave(abandoned)
     key = _checkpoint(planned, site, attempt)
     storage.put(RESULTS, key, result.to_bytes(), "application/octet-stream")

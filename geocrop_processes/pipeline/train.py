@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from geocrop_processes.domain.as_of import in_order
 from geocrop_processes.domain.legend import Legend
+from geocrop_processes.domain.progress import Progress
 from geocrop_processes.errors import InvalidTable
 from geocrop_processes.models.card import ModelCard
 from geocrop_processes.models.labelled import LabelledSamples
@@ -27,9 +28,6 @@ CANDIDATE = "candidate"
 
 _REPORT = "report.json"
 """What the figures of a training are kept as, with the run and with the job."""
-
-Progress = Callable[[float, str], None]
-"""Told the share that is done, 0..1, and what is being done."""
 
 
 @dataclass(frozen=True)

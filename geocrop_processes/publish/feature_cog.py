@@ -16,7 +16,7 @@ from rasterio.windows import Window
 
 from geocrop_processes.domain.grid import Block, Grid
 from geocrop_processes.features.order import FEATURE_ORDER_V1
-from geocrop_processes.publish.pyramid import CACHE_MB, THREADS, TILE
+from geocrop_processes.publish.pyramid import CACHE_MB, THREADS, TILE, plain_profile
 
 Values = npt.NDArray[np.float32]
 
@@ -43,7 +43,8 @@ def write_features(
     with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as name:
         plain, whole = Path(name) / "plain.tif", Path(name) / "whole.tif"
         with rasterio.Env(GDAL_CACHEMAX=CACHE_MB):
-            with rasterio.open(plain, "w", **_profile(grid)) as dataset:
+            profile = plain_profile(grid, len(FEATURE_ORDER_V1), "float32", np.nan)
+            with rasterio.open(plain, "w", **profile) as dataset:
                 dataset.descriptions = FEATURE_ORDER_V1
                 dataset.update_tags(**tags, OVERVIEW_RESAMPLING="AVERAGE")
                 for block, values in blocks:
@@ -67,23 +68,3 @@ def write_features(
                 num_threads=threads,
             )
         whole.replace(path)
-
-
-def _profile(grid: Grid) -> dict[str, object]:
-    return {
-        "driver": "GTiff",
-        "dtype": "float32",
-        "count": len(FEATURE_ORDER_V1),
-        "nodata": float("nan"),
-        "height": grid.height,
-        "width": grid.width,
-        "crs": f"EPSG:{grid.epsg}",
-        "transform": grid.transform,
-        "tiled": True,
-        "blockxsize": TILE,
-        "blockysize": TILE,
-        "interleave": "band",
-        "bigtiff": "IF_SAFER",
-        # tiles that no block touches are not written, and read as no data
-        "sparse_ok": True,
-    }

@@ -67,7 +67,7 @@ def pyramid(
         folder = Path(name)
         with rasterio.Env(GDAL_CACHEMAX=CACHE_MB):
             plain, whole = folder / "plain.tif", folder / "whole.tif"
-            profile = _profile(grid, bands, content.no_data)
+            profile = plain_profile(grid, bands, "uint8", content.no_data)
             with rasterio.open(plain, "w", **profile) as dataset:
                 yield dataset
                 dataset.update_tags(OVERVIEW_RESAMPLING=content.reduction)
@@ -92,10 +92,11 @@ def fill(dataset: Any, grid: Grid, blocks: Blocks) -> None:
         dataset.write(pixels, window=Window(block.col, block.row, block.width, block.height))
 
 
-def _profile(grid: Grid, bands: int, no_data: int) -> dict[str, Any]:
+def plain_profile(grid: Grid, bands: int, dtype: str, no_data: float) -> dict[str, Any]:
+    """What a plain raster is opened with, for a COG's pixels to be gathered in; arguments as rasterio's."""
     return {
         "driver": "GTiff",
-        "dtype": "uint8",
+        "dtype": dtype,
         "count": bands,
         "nodata": no_data,
         "height": grid.height,

@@ -9,7 +9,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ from affine import Affine
 from rasterio.enums import Resampling
 
 from geocrop_processes.domain.grid import Grid
+from geocrop_processes.domain.progress import Progress
 from geocrop_processes.features.bands import BANDS, SCL
 from geocrop_processes.simulation.cogs import write_cog
 from geocrop_processes.simulation.demo import (
@@ -43,8 +44,6 @@ from geocrop_processes.simulation.passes import Acquisition
 from geocrop_processes.simulation.plots import Plots
 from geocrop_processes.simulation.sampling import Sampling, of_grid
 from geocrop_processes.simulation.sensor import COARSE, FINE, Scene
-
-Progress = Callable[[float, str], None]
 
 MANIFEST = "manifest.json"
 """The file that only a complete archive has."""

@@ -7,7 +7,7 @@ about maps of real fields.
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 import rasterio
 
 from geocrop_processes.domain.grid import Grid
+from geocrop_processes.domain.progress import Progress, part_of
 from geocrop_processes.errors import UnknownModel, UnusableModel
 from geocrop_processes.features.order import FEATURE_ORDER_V1, FINGERPRINT
 from geocrop_processes.imagery.access import Access
@@ -41,9 +42,6 @@ from geocrop_processes.simulation.layout import S2_L2A, layout_of
 from geocrop_processes.simulation.legend import LEGEND
 from geocrop_processes.simulation.samples import Samples, training_samples
 from geocrop_processes.storage import RESULTS, Storage
-
-Progress = Callable[[float, str], None]
-"""Told the share that is done, 0..1, and what is being done."""
 
 MODEL = "geocrop-demo"
 """The name that the demo's model is registered under."""
@@ -116,11 +114,11 @@ def prepare(
         progress: told what is being done.
         collection: whose layout the archive has.
     """
-    prepare_archive(folder, collection, _part(progress, 0.0, 0.4))
+    prepare_archive(folder, collection, part_of(progress, 0.0, 0.4))
     # two at once would train and register the model twice
     with locked(folder / ".demonstration.lock"):
         write_baseline(storage)
-        return demo_model(registry, _part(progress, 0.4, 1.0))
+        return demo_model(registry, part_of(progress, 0.4, 1.0))
 
 
 def prepare_archive(data: Path, collection: str, progress: Progress) -> Path:
@@ -159,8 +157,8 @@ def demonstrate(
         collection: whose layout the archive has.
     """
     started = time.monotonic()
-    model = prepare(folder, storage, registry, _part(progress, 0.0, 0.8), collection)
-    with serve(prepare_archive(folder, collection, _part(progress, 0.8, 0.8))) as url:
+    model = prepare(folder, storage, registry, part_of(progress, 0.0, 0.8), collection)
+    with serve(prepare_archive(folder, collection, part_of(progress, 0.8, 0.8))) as url:
         product = classify(
             "demo",
             Request(DEMO_AOI, DEMO_SEASON, ARCHIVE, block_px=512, min_acquisitions=6),
@@ -169,7 +167,7 @@ def demonstrate(
             storage=storage,
             access=access,
             threads=THREADS,
-            progress=_part(progress, 0.8, 1.0),
+            progress=part_of(progress, 0.8, 1.0),
         )
     return Demonstration(product, compare(storage, product.job_id), time.monotonic() - started)
 
@@ -183,9 +181,9 @@ def demo_model(registry: Registry, progress: Progress) -> RegisteredModel:
         registered = None
     if registered and registered.card.software.get("simulator") == version:
         return registered
-    samples = training_samples(SEED, PER_CLASS, _part(progress, 0.0, 0.3)).labelled()
-    trained = train(samples, TRAINING, tell=_part(progress, 0.3, 0.9))
-    holdout = training_samples(HOLDOUT_SEED, HOLDOUT_PER_CLASS, _part(progress, 0.9, 1.0))
+    samples = training_samples(SEED, PER_CLASS, part_of(progress, 0.0, 0.3)).labelled()
+    trained = train(samples, TRAINING, tell=part_of(progress, 0.3, 0.9))
+    holdout = training_samples(HOLDOUT_SEED, HOLDOUT_PER_CLASS, part_of(progress, 0.9, 1.0))
     card = replace(
         _card(samples, trained, _measured(trained.ensemble, holdout)),
         software={**library_versions(), "simulator": version},
@@ -259,8 +257,3 @@ def compare(storage: Storage, job_id: str) -> Accuracy:
         )
     mapped = classes != 0
     return Accuracy.of(truth(grid)[mapped], classes[mapped], LEGEND.codes)
-
-
-def _part(progress: Progress, start: float, end: float) -> Progress:
-    """Progress of a part as progress of the whole."""
-    return lambda share, message: progress(start + share * (end - start), message)

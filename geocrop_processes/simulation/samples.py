@@ -1,6 +1,6 @@
 """Samples with known truth of other places and seasons than the demo's, for training and validation."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,7 @@ from pyproj import Transformer
 
 from geocrop_processes.domain.as_of import MIN_DEKADS, WHOLE, dekads_of_as_of
 from geocrop_processes.domain.grid import PIXEL_M
+from geocrop_processes.domain.progress import Progress
 from geocrop_processes.domain.season import Season
 from geocrop_processes.features.compute import compute
 from geocrop_processes.models.labelled import LabelledSamples
@@ -21,8 +22,6 @@ PLACES = ((28.2, -18.1), (29.0, -17.9), (29.6, -17.0), (30.6, -17.6), (31.3, -17
 """Longitude and latitude of the places that samples come from: the Highveld around, but not at, the demo."""
 SEASONS = (2018, 2019, 2020, 2021)
 """The seasons that samples come from: not the demo's."""
-Progress = Callable[[float, str], None]
-"""Told the share that is done, 0..1, and what is being done."""
 EQUAL_AREA_EPSG = 6933
 """The system that samples' places are told in, in metres."""
 _REACH_M = 2500.0

@@ -39,11 +39,7 @@ def check_year(year: int) -> None:
     Raises:
         InvalidSeason: there is none, or it has not begun.
     """
-    season = Season(year)
-    if not season.has_begun(today()):
-        raise InvalidSeason(
-            f"There is no imagery of season {season.year} yet: it begins on {season.start}."
-        )
+    Season(year).check_begun(today())
 
 
 def _floats(numbers: list[Any]) -> list[float]:

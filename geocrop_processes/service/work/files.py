@@ -2,10 +2,11 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from geocrop_processes.domain.progress import Progress
 from geocrop_processes.errors import InvalidUpload, Unavailable
 from geocrop_processes.pipeline.block import discard_results
 from geocrop_processes.publish.assets import ProducedFile
@@ -74,7 +75,7 @@ def _output(context: WorkerContext, named: Mapping[str, Any]) -> Upload:
     return upload
 
 
-def telling(context: WorkerContext, step: Step) -> Callable[[float, str], None]:
+def telling(context: WorkerContext, step: Step) -> Progress:
     """Who is told the share that is done of a step, 0..1, and what is being done; tells the job store."""
     last = -_PAUSE_S
 
