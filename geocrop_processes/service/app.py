@@ -11,17 +11,19 @@ from starlette.exceptions import HTTPException
 
 import geocrop_processes
 from geocrop_processes.errors import GeoCropError
-from geocrop_processes.service.assets import EXPOSED_HEADERS, REQUEST_HEADERS, assets_router
+from geocrop_processes.service.assets import assets_router
 from geocrop_processes.service.catalog import add_catalog
 from geocrop_processes.service.edge import MAX_BODY, Edge
 from geocrop_processes.service.head import AnswersHead
 from geocrop_processes.service.host import Host, host_router, static_files
+from geocrop_processes.service.job_routes import jobs_router
 from geocrop_processes.service.jobs import JobStore
 from geocrop_processes.service.manager import Parts
 from geocrop_processes.service.problems import Problem, invalid, problem_of
 from geocrop_processes.service.processes import FILE_INPUTS
-from geocrop_processes.service.routes import jobs_router, processes_router
+from geocrop_processes.service.routes import processes_router
 from geocrop_processes.service.search import sentence
+from geocrop_processes.service.stored_files import EXPOSED_HEADERS, REQUEST_HEADERS
 from geocrop_processes.service.tiles import tiles_router
 from geocrop_processes.settings import Settings
 

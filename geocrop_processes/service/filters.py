@@ -6,8 +6,27 @@ from typing import Any
 
 from fastapi import Request
 
+from geocrop_processes.service.described import parameter, query
 from geocrop_processes.service.problems import invalid
 from geocrop_processes.service.steps import STATUSES
+
+_KIND = {"type": "string", "enum": ["process"]}
+_STATUS = {"type": "string", "enum": [*STATUSES]}
+_SECONDS: dict[str, Any] = {"type": "number", "minimum": 0}
+
+
+_SEVERAL = {"style": "form", "explode": False}
+JOB_FILTERS = (
+    query("type", "Only jobs of this kind; every job is a `process`.", type="array", items=_KIND)
+    | _SEVERAL,
+    query("processID", "Only jobs of these processes.", type="array", items={"type": "string"})
+    | _SEVERAL,
+    query("status", "Only jobs in one of these states.", type="array", items=_STATUS) | _SEVERAL,
+    parameter("datetime"),
+    query("minDuration", "Only jobs that ran so many seconds or longer.", **_SECONDS),
+    query("maxDuration", "Only jobs that ran so many seconds or shorter.", **_SECONDS),
+)
+"""The parameters, as the OpenAPI document has them."""
 
 
 def job_filters(request: Request) -> dict[str, Any]:
@@ -16,11 +35,11 @@ def job_filters(request: Request) -> dict[str, Any]:
     Raises:
         Problem: a value is not allowed.
     """
-    _listed(request, "type", ("process",))
+    listed(request, "type", ("process",))
     since, until = _interval(request.query_params.get("datetime"))
     return {
-        "process": _listed(request, "processID") or None,
-        "status": _listed(request, "status", STATUSES),
+        "process": listed(request, "processID") or None,
+        "status": listed(request, "status", STATUSES),
         "since": since,
         "until": until,
         "min_s": _seconds(request, "minDuration"),
@@ -28,8 +47,12 @@ def job_filters(request: Request) -> dict[str, Any]:
     }
 
 
-def _listed(request: Request, name: str, allowed: tuple[str, ...] = ()) -> list[str]:
-    """Values of a parameter, separated by commas or repeated."""
+def listed(request: Request, name: str, allowed: tuple[str, ...] = ()) -> list[str]:
+    """Values of a parameter, separated by commas or repeated.
+
+    Raises:
+        Problem: one of them is not among those that are allowed.
+    """
     values = [
         v.strip() for text in request.query_params.getlist(name) for v in text.split(",") if v
     ]

@@ -19,6 +19,7 @@ from geocrop_processes.service.edge import check_text
 from geocrop_processes.service.given import FileKind, Files, Taken
 from geocrop_processes.service.problems import invalid, no_such_output
 from geocrop_processes.service.processes import FILE_INPUTS, Description
+from geocrop_processes.service.processes.description import media_types_of
 from geocrop_processes.service.uploads import Upload
 
 _MODES = ("value", "reference")
@@ -196,7 +197,21 @@ def _check_outputs(outputs: Any, process: Description) -> None:
                 raise invalid(
                     f"The format of output {name!r} must be an object, not {_shown(wanted)}."
                 )
-            _check_format(name, wanted, described[name]["schema"])
+            _check_written(name, wanted, described[name]["schema"])
+
+
+def _check_written(name: str, wanted: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
+    """Accept how an output is to be written."""
+    told, possible = wanted.get("mediaType"), media_types_of(schema)
+    if told is not None and told not in {*possible, *(kind.partition(";")[0] for kind in possible)}:
+        raise invalid(
+            f"The mediaType of the output {name!r} is {_shown(told)}, offered are {', '.join(possible)}."
+        )
+    encoding, usual = wanted.get("encoding"), schema.get("contentEncoding")
+    if encoding is not None and encoding != usual:
+        raise invalid(
+            f"The encoding of the output {name!r} is {_shown(encoding)}, offered is {_shown(usual)}."
+        )
 
 
 def _shown(value: Any) -> str:

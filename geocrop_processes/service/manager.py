@@ -23,9 +23,11 @@ from geocrop_processes.service.checks.desk import Desk
 from geocrop_processes.service.given import Files
 from geocrop_processes.service.inputs import Order, check
 from geocrop_processes.service.jobs import Entry, Job, JobStore
+from geocrop_processes.service.outcome import Outcome
 from geocrop_processes.service.problems import Problem, no_such_process, problem_of
 from geocrop_processes.service.processes import Description
 from geocrop_processes.service.queue import publish
+from geocrop_processes.service.rendering import Renderer
 from geocrop_processes.settings import Settings
 from geocrop_processes.storage import Storage
 
@@ -85,9 +87,9 @@ class CeleryManager(BaseManager):  # type: ignore[misc] # pygeoapi ships no type
             return self._parts
 
     @property
-    def renderer(self) -> results.Renderer:
+    def renderer(self) -> Renderer:
         """Writes results."""
-        return results.Renderer(self.parts.settings, self.parts.storage)
+        return Renderer(self.parts.settings, self.parts.storage)
 
     def describe(self, process_id: str) -> Description:
         """A process's description, a copy of its own.
@@ -99,6 +101,10 @@ class CeleryManager(BaseManager):  # type: ignore[misc] # pygeoapi ships no type
             raise no_such_process(process_id, list(self.processes))
         description: Description = self.get_processor(process_id).metadata
         return description
+
+    def runs_at_once(self, process_id: str) -> bool:
+        """Whether an execution of a process may be answered with its results."""
+        return "sync-execute" in self.describe(process_id)["jobControlOptions"]
 
     def order(self, process_id: str, body: dict[str, Any]) -> Order:
         """An execution request, checked.
@@ -173,7 +179,7 @@ class CeleryManager(BaseManager):  # type: ignore[misc] # pygeoapi ships no type
         job = self._found(job_id)
         if job.result is None:
             raise JobResultNotFoundError(job_id)
-        outcome = results.Outcome.of_job(job, self.describe(job.process))
+        outcome = Outcome.of_job(job, self.describe(job.process))
         return "application/json", self.renderer.document(outcome)
 
     def delete_job(self, job_id: str) -> bool:

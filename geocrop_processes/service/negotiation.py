@@ -2,7 +2,9 @@
 
 import html
 import json
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,6 +12,14 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from geocrop_processes.service.problems import invalid
+
+_WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_PARTS = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*"?)+')
+"""What stands between the commas of a header that are not quoted."""
+_PREFERENCE = re.compile(
+    rf'\s*({_WORD})\s*(?:=\s*({_WORD}|"(?:[^"\\]|\\.)*"))?\s*(?:;|$)', re.ASCII
+)
+"""A preference's name and value; its parameters are not looked at."""
 
 
 def wants_html(request: Request) -> bool:
@@ -30,11 +40,27 @@ def wants_html(request: Request) -> bool:
     return weights["text/html"] > 0 and weights["text/html"] >= weights["json"]
 
 
-def prefers_async(request: Request) -> bool:
-    """Whether one of the preferences is `respond-async`, in any case and with any parameters."""
-    fields = request.headers.getlist("Prefer")
-    tokens = (part.partition(";")[0].partition("=")[0] for f in fields for part in f.split(","))
-    return any(token.strip().lower() == "respond-async" for token in tokens)
+@dataclass(frozen=True)
+class Preferences:
+    """What a client prefers of an execution (RFC 7240)."""
+
+    respond_async: bool
+    """Whether it would rather have a job than wait for the results."""
+    wait_s: int
+    """Seconds that it would wait for an answer; 0 where it says nothing."""
+
+    @classmethod
+    def of(cls, request: Request) -> "Preferences":
+        """Those of a request's headers `Prefer`; what is no preference is passed over, the first of a name counts."""
+        said: dict[str, str] = {}
+        for field in request.headers.getlist("Prefer"):
+            for part in _PARTS.findall(field):
+                match = _PREFERENCE.match(part)
+                if match is not None:
+                    said.setdefault(match[1].lower(), (match[2] or "").strip('"'))
+        wait = said.get("wait", "")
+        seconds = int(wait) if wait.isascii() and wait.isdigit() and len(wait) <= 9 else 0
+        return cls("respond-async" in said, seconds)
 
 
 def whole_number(request: Request, name: str, default: int, least: int) -> int:
@@ -56,7 +82,7 @@ def whole_number(request: Request, name: str, default: int, least: int) -> int:
 def page_links(
     request: Request, address: str, limit: int, offset: int, total: int
 ) -> list[dict[str, str]]:
-    """The links `self`, `next` and `prev` of a page of a list."""
+    """The links `self`, `alternate` (HTML), `next` and `prev` of a page of a list."""
     kept = [(k, v) for k, v in request.query_params.multi_items() if k not in {"limit", "offset"}]
 
     def link(rel: str, start: int, title: str) -> dict[str, str]:
@@ -75,13 +101,25 @@ def page_links(
             "href": f"{address}?{own}" if own else address,
             "type": "application/json",
             "title": "This page",
-        }
+        },
+        {
+            "rel": "alternate",
+            "href": f"{address}?{_as_page(request)}",
+            "type": "text/html",
+            "title": "This page for people",
+        },
     ]
     if offset + limit < total:
         links.append(link("next", offset + limit, "The next page"))
     if offset:
         links.append(link("prev", max(0, offset - limit), "The page before"))
     return links
+
+
+def _as_page(request: Request) -> str:
+    """The query of the same page of a list in HTML."""
+    kept = [(k, v) for k, v in request.query_params.multi_items() if k != "f"]
+    return urlencode([*kept, ("f", "html")])
 
 
 def shown(

@@ -24,11 +24,11 @@ logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 
 _OGC = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0/"
-_OGC_2 = "http://www.opengis.net/def/exceptions/ogcapi-processes-2/1.0/"
 NO_SUCH_PROCESS = f"{_OGC}no-such-process"
 NO_SUCH_JOB = f"{_OGC}no-such-job"
 RESULT_NOT_READY = f"{_OGC}result-not-ready"
-NO_SUCH_OUTPUT = f"{_OGC_2}no-such-output"
+NO_SUCH_OUTPUT = f"{_OGC}no-such-output"
+INVALID_QUERY = f"{_OGC}invalid-query-parameter-value"
 INVALID_PARAMETER = (
     "http://www.opengis.net/def/exceptions/ogcapi-common-1/1.0/invalid-parameter-value"
 )
@@ -85,6 +85,15 @@ def no_such_output(output: str, known: list[str], status: int = 404) -> Problem:
     """An output that a process does not have."""
     detail = f"There is no output {output!r}; there are: {', '.join(known)}."
     return Problem(status, "No such output", detail, NO_SUCH_OUTPUT)
+
+
+def unknown_outputs(unknown: list[str], known: list[str]) -> Problem:
+    """Outputs that the parameter `outputs` names, and results do not have."""
+    detail = (
+        f"The parameter 'outputs' names {', '.join(map(repr, unknown))}, "
+        f"allowed are {', '.join(known) or 'none'}."
+    )
+    return Problem(400, "Invalid request", detail, INVALID_QUERY)
 
 
 _TABLE: tuple[tuple[type[GeoCropError], int, str, str], ...] = (

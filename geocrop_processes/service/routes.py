@@ -1,6 +1,4 @@
-"""The routes of OGC API - Processes: processes, executions, jobs, results."""
-
-from typing import Any
+"""The routes of OGC API - Processes for processes: what there is, what each takes and gives, its execution."""
 
 import anyio
 import pygeoapi.api.processes as process_api
@@ -9,30 +7,66 @@ from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 
+from geocrop_processes.service.described import (
+    HTML,
+    JSON,
+    Responses,
+    answer,
+    body,
+    formats,
+    parameter,
+    problems,
+    ref,
+)
 from geocrop_processes.service.edge import MAX_BODY
-from geocrop_processes.service.filters import job_filters
 from geocrop_processes.service.host import Host
 from geocrop_processes.service.inputs import Order, parse
-from geocrop_processes.service.jobs import Entry, Job
+from geocrop_processes.service.job_routes import outcome_of, retry_after
+from geocrop_processes.service.jobs import Job
 from geocrop_processes.service.manager import runs_async
 from geocrop_processes.service.negotiation import (
+    Preferences,
     page_links,
-    prefers_async,
-    shown,
     wants_html,
     whole_number,
 )
-from geocrop_processes.service.problems import RESULT_NOT_READY, Problem
+from geocrop_processes.service.outcome import Outcome
+from geocrop_processes.service.problems import Problem
 from geocrop_processes.service.processes import Description
-from geocrop_processes.service.results import RETRY_AFTER_S, Outcome, job_url, status_info
-from geocrop_processes.service.steps import DISMISSED, FAILED, OPEN
+from geocrop_processes.service.results import job_url, status_info
+from geocrop_processes.service.steps import OPEN
 from geocrop_processes.service.urls import public_url
+from geocrop_processes.service.waiting import ended
 
 _SYNCHRONOUS = 8
 """Executions that are answered at once, at the same time."""
 _LARGE = 2
 """Requests that bring files, read at the same time."""
+_LISTED = 100
+"""The processes of a page where no limit is asked for."""
 _REL = "http://www.opengis.net/def/rel/ogc/1.0/"
+_EXECUTED: Responses = {
+    200: answer(
+        "The results, of a process that was executed at once: a document by output, or, with `response: raw`, one "
+        "output as it is, or several in parts.",
+        JSON,
+        "multipart/related",
+        "*/*",
+        schema=ref("results"),
+        headers=["Preference-Applied"],
+    ),
+    201: answer(
+        "A job was made of it; what is known of it so far.",
+        JSON,
+        schema=ref("statusInfo"),
+        headers=["Location", "Preference-Applied", "Retry-After"],
+    ),
+    204: answer(
+        "The raw outputs by reference, as links in the header; or none of them was produced.",
+        headers=["Link"],
+    ),
+    **problems(400, 404, 413, 422, 500, 503),
+}
 
 
 def processes_router(host: Host) -> APIRouter:
@@ -44,120 +78,104 @@ def processes_router(host: Host) -> APIRouter:
     turns = anyio.CapacityLimiter(_SYNCHRONOUS)
     readings = anyio.CapacityLimiter(_LARGE)
 
-    @router.get("", summary="The processes")
+    @router.get(
+        "",
+        summary="The processes",
+        description="What can be executed, a summary of each.",
+        operation_id="listProcesses",
+        response_class=Response,
+        responses={200: answer("A page of them.", JSON, HTML, schema=ref("processList"))},
+        openapi_extra={
+            "parameters": [formats("json", "html"), parameter("limit"), parameter("offset")]
+        },
+    )
     async def processes(request: Request) -> Response:
         if wants_html(request):
             return await host.answer(request, process_api.describe_processes)
-        limit, offset = (
-            whole_number(request, "limit", 100, 1),
-            whole_number(request, "offset", 0, 0),
-        )
+        limit = whole_number(request, "limit", _LISTED, 1)
+        offset = whole_number(request, "offset", 0, 0)
         page = [_summary(described[key]) for key in known[offset : offset + limit]]
         links = page_links(request, url, limit, offset, len(known))
         return JSONResponse({"processes": page, "links": links})
 
-    @router.get("/{process_id}", summary="A process's description")
+    @router.get(
+        "/{process_id}",
+        summary="A process's description",
+        description="What it is for, and the schema of each input and output.",
+        operation_id="describeProcess",
+        response_class=Response,
+        responses={
+            200: answer("What it takes and gives.", JSON, HTML, schema=ref("process")),
+            **problems(404),
+        },
+        openapi_extra={"parameters": [formats("json", "html")]},
+    )
     async def process(process_id: str, request: Request) -> Response:
         host.manager.describe(process_id)
         if wants_html(request):
             return await host.answer(request, process_api.describe_processes, process_id)
         return JSONResponse(described[process_id])
 
-    @router.post("/{process_id}/execution", summary="Execute a process")
+    @router.post(
+        "/{process_id}/execution",
+        summary="Execute a process",
+        description="At once where the process can (`sync-execute`) and no job is preferred; else as a job, whose "
+        "status and results are asked for later. `Prefer: respond-async, wait=10` waits that many seconds for the job.",
+        operation_id="execute",
+        response_class=Response,
+        responses=_EXECUTED,
+        openapi_extra={
+            "requestBody": body(JSON, schema=ref("execute")),
+            "parameters": [parameter("Prefer")],
+        },
+    )
     async def execute(process_id: str, request: Request) -> Response:
         description = host.manager.describe(process_id)
         content = await request.body()
         # what brings files takes long to read, and many times its size of memory
         limiter = readings if len(content) > MAX_BODY else None
         order = await to_thread.run_sync(_ordered, host, process_id, content, limiter=limiter)
-        preferred = prefers_async(request)
-        if runs_async(description, preferred=preferred):
+        preferred = Preferences.of(request)
+        if runs_async(description, preferred=preferred.respond_async):
             job = await run_in_threadpool(host.manager.submit, process_id, order)
-            return _accepted(host, job, preferred=preferred)
-        return await to_thread.run_sync(_answered, host, description, order, limiter=turns)
+            return await _as_job(host, job, preferred, request)
+        return await to_thread.run_sync(_answered, host, description, order, request, limiter=turns)
 
     return router
 
 
-def jobs_router(host: Host) -> APIRouter:
-    """`/jobs`, statuses, dismissals and results."""
-    router = APIRouter(prefix="/jobs", tags=["Jobs"])
-    manager = host.manager
-    settings, store = manager.parts.settings, manager.parts.store
-    url = f"{public_url(settings)}/jobs"
-
-    @router.get("", summary="Jobs, the newest first")
-    def jobs(request: Request) -> Response:
-        most = settings.service.max_jobs_listed
-        limit = min(whole_number(request, "limit", min(100, most), 1), most)
-        offset = whole_number(request, "offset", 0, 0)
-        page, total = store.list(**job_filters(request), limit=limit, offset=offset)
-        document = {
-            "jobs": [status_info(job, settings) for job in page],
-            "links": page_links(request, url, limit, offset, total),
-            "numberMatched": total,
-            "numberReturned": len(page),
-        }
-        return shown(request, document, "Jobs")
-
-    @router.get("/{job_id}", summary="A job's status")
-    def job(job_id: str, request: Request) -> Response:
-        found = store.get(job_id)
-        return shown(request, status_info(found, settings), f"Job {job_id}", _retry(found))
-
-    @router.delete("/{job_id}", summary="Dismiss a job")
-    def dismiss(job_id: str) -> Response:
-        return JSONResponse(status_info(manager.dismiss(job_id), settings))
-
-    @router.get("/{job_id}/results", summary="A job's results")
-    def results(job_id: str) -> Response:
-        return manager.renderer.response(_outcome(host, store.get(job_id)))
-
-    @router.get("/{job_id}/results/{output}", summary="One of a job's results")
-    def result(job_id: str, output: str) -> Response:
-        outcome = _outcome(host, store.get(job_id))
-        return manager.renderer.response(outcome.only(output))
-
-    return router
+async def _as_job(host: Host, job: Job, preferred: Preferences, request: Request) -> Response:
+    """A new job; or what came of it, where it ended while the client would wait, and may be answered so."""
+    parts = host.manager.parts
+    wait_s = min(preferred.wait_s, parts.settings.service.max_wait_s)
+    job = await ended(parts.store, job, wait_s)
+    applied = ["respond-async"] * preferred.respond_async + [f"wait={wait_s}"] * (wait_s > 0)
+    headers = {"Preference-Applied": ", ".join(applied)} if applied else {}
+    if job.status in OPEN or not host.manager.runs_at_once(job.process):
+        headers |= {"Location": job_url(parts.settings, job.id), **retry_after(job)}
+        return JSONResponse(status_info(job, parts.settings), 201, headers)
+    response = await run_in_threadpool(_results, host, job, request)
+    links = [response.headers.get("Link"), f'<{job_url(parts.settings, job.id)}>; rel="monitor"']
+    response.headers["Link"] = ", ".join(link for link in links if link)
+    response.headers["Preference-Applied"] = applied[-1]
+    return response
 
 
-def _accepted(host: Host, job: Entry, *, preferred: bool) -> Response:
-    settings = host.manager.parts.settings
-    headers = {"Location": job_url(settings, job.id), **_retry(job)}
-    if preferred:
-        headers["Preference-Applied"] = "respond-async"
-    return JSONResponse(status_info(job, settings), 201, headers)
+def _results(host: Host, job: Job, request: Request) -> Response:
+    try:
+        return host.manager.renderer.response(outcome_of(host, job), request)
+    except Problem as problem:
+        return problem.response()
 
 
 def _ordered(host: Host, process_id: str, content: bytes) -> Order:
     return host.manager.order(process_id, parse(content))
 
 
-def _answered(host: Host, description: Description, order: Order) -> Response:
+def _answered(host: Host, description: Description, order: Order, request: Request) -> Response:
     values = host.manager.run(description["id"], order)
-    return host.manager.renderer.response(Outcome.of_values(values, description, order.request))
-
-
-def _retry(job: Entry) -> dict[str, str]:
-    return {"Retry-After": str(RETRY_AFTER_S)} if job.status in OPEN else {}
-
-
-def _outcome(host: Host, job: Job) -> Outcome:
-    """What a successful job gives.
-
-    Raises:
-        Problem: it is not ready (404), failed (the reason's own status), or was dismissed (410).
-    """
-    if job.status in OPEN:
-        detail = f"The job {job.id} is {job.status} ({job.progress} %): there are no results yet."
-        raise Problem(404, "Results are not ready", detail, RESULT_NOT_READY, _retry(job))
-    if job.status == DISMISSED:
-        raise Problem(410, "Dismissed", f"The job {job.id} was dismissed: it has no results.")
-    if job.status == FAILED:
-        error: dict[str, Any] = job.error or {}
-        title = error.get("title", "The job failed")
-        raise Problem(int(error.get("status", 500)), title, error.get("detail", job.message))
-    return Outcome.of_job(job, host.manager.describe(job.process))
+    outcome = Outcome.of_values(values, description, order.request)
+    return host.manager.renderer.response(outcome, request)
 
 
 def _described(description: Description, url: str) -> Description:

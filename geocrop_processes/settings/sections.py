@@ -145,6 +145,12 @@ class ServiceSettings(Section):
         None,
         description="pygeoapi's configuration; the one that comes with GeoCrop where none is given.",
     )
+    max_wait_s: int = Field(
+        30,
+        ge=0,
+        le=3600,
+        description="The most seconds that a request waits for its job, whatever it prefers (`Prefer: wait=...`).",
+    )
     max_jobs_listed: int = Field(
         1000, ge=1, description="The most jobs that one page of the list holds."
     )

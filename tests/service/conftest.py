@@ -13,13 +13,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import httpx
 import numpy as np
 import numpy.typing as npt
 import pytest
 import uvicorn
+import yaml
 from fastapi import FastAPI
+from openapi_schema_validator import OAS30Validator
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT4
 
 from geocrop_processes.domain.aoi import Aoi
 from geocrop_processes.domain.grid import Block, Grid
@@ -33,12 +38,15 @@ from geocrop_processes.publish.stac import build_item
 from geocrop_processes.publish.style import qml
 from geocrop_processes.publish.summary import summarise
 from geocrop_processes.publish.tally import Tally
+from geocrop_processes.service import manager
+from geocrop_processes.service.app import create_app
 from geocrop_processes.service.embedded import environment
 from geocrop_processes.service.host import CONFIG
 from geocrop_processes.service.jobs import JobStore
 from geocrop_processes.service.steps import Step
 from geocrop_processes.settings import ServiceSettings, Settings
 from geocrop_processes.storage import RESULTS, Storage
+from tests.service.asking import URL, Api, Models
 
 
 @pytest.fixture
@@ -232,3 +240,38 @@ def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
         else:
             return
     pytest.fail(log.read_text())
+
+
+@pytest.fixture(scope="session")
+def conforms(shared: Path) -> Callable[[str, Any], None]:
+    """Holds a document against one of the OGC's schemas of Processes 1.0, by the schema's name."""
+    folder = shared / "data/ogc_schemas/ogcapi/processes/part1/1.0/openapi/schemas"
+    if not folder.is_dir():
+        pytest.skip(f"needs the OGC's schemas in {folder}, which are absent")
+
+    def retrieve(uri: str) -> Resource[Any]:
+        content = yaml.safe_load((folder / uri.rpartition("/")[2]).read_text())
+        if uri.endswith("inputValueNoObject.yaml"):
+            # a whole number is an integer and a number: the standard's own slip
+            content = {"anyOf": content["oneOf"]}
+        return DRAFT4.create_resource(content)
+
+    schemas: Registry[Any] = Registry(retrieve=retrieve)  # type: ignore[call-arg] # attrs' names
+
+    def check(schema: str, document: Any) -> None:
+        validator = OAS30Validator({"$ref": f"schema:/{schema}.yaml"}, registry=schemas)
+        validator.validate(document)
+
+    return check
+
+
+@pytest.fixture
+def api(store: JobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Api:
+    """The application without models or workers, whose jobs nobody does."""
+    settings = Settings(data=tmp_path / "data", service=ServiceSettings(url=f"{URL}/"))
+    monkeypatch.setattr(Settings, "open_registry", lambda *_: Models())
+    told: list[str] = []
+    monkeypatch.setattr(manager, "publish", lambda _settings: told.append("work"))
+    opened = Api(create_app(settings, store=store), store, settings.open_storage())
+    opened.told = told
+    return opened

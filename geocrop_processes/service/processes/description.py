@@ -3,6 +3,7 @@
 Their schemas use only the keywords of OGC's own `schema.yaml`.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 Description = dict[str, Any]
@@ -38,6 +39,17 @@ def produced(title: str, description: str, media_type: str) -> dict[str, Any]:
         kind = {"type": "object"}
     schema = kind | {"contentMediaType": media_type}
     return {"title": title, "description": description, "schema": schema}
+
+
+def media_types_of(schema: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a value of a schema can be written as, the default first."""
+    if "contentMediaType" in schema:
+        return (str(schema["contentMediaType"]),)
+    if "oneOf" in schema:
+        kinds = [kind for form in schema["oneOf"] for kind in media_types_of(form)]
+        return tuple(dict.fromkeys(kinds))
+    text = ("text/plain",) if schema.get("type") == "string" else ()
+    return (*text, "application/json")
 
 
 def _input(title: str, description: str, schema: dict[str, Any], least: int) -> dict[str, Any]:

@@ -1,0 +1,199 @@
+"""The routes of OGC API - Processes for jobs: their list, status, dismissal and results."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+
+from geocrop_processes.service.described import (
+    HTML,
+    JSON,
+    Responses,
+    answer,
+    formats,
+    parameter,
+    problems,
+    query,
+    ref,
+)
+from geocrop_processes.service.filters import JOB_FILTERS, job_filters, listed
+from geocrop_processes.service.host import Host
+from geocrop_processes.service.jobs import Entry, Job
+from geocrop_processes.service.negotiation import page_links, shown, whole_number
+from geocrop_processes.service.outcome import Outcome
+from geocrop_processes.service.problems import RESULT_NOT_READY, Problem
+from geocrop_processes.service.results import RETRY_AFTER_S, status_info
+from geocrop_processes.service.steps import DISMISSED, FAILED, OPEN
+from geocrop_processes.service.urls import public_url
+
+_LISTED = 100
+"""The jobs of a page where no limit is asked for."""
+_STATUS: Responses = {
+    200: answer("Its status.", JSON, schema=ref("statusInfo")),
+    **problems(404),
+}
+_FILE = ("ETag", "Last-Modified", "Accept-Ranges", "Content-Disposition")
+_GIVEN: Responses = {
+    200: answer(
+        "The results: a document by output; or, of a job that was asked for `response: raw`, one output as it is, or "
+        "several in parts.",
+        JSON,
+        "multipart/related",
+        "*/*",
+        schema=ref("results"),
+        headers=_FILE,
+    ),
+    204: answer(
+        "The raw outputs by reference, as links in the header; or none was produced.",
+        headers=["Link"],
+    ),
+}
+_PART: Responses = {
+    206: answer("The bytes that were asked for.", "*/*", headers=["Content-Range", *_FILE]),
+    304: answer("The client has the file already.", headers=_FILE),
+}
+_NONE = problems(404, 410, 416, 422, 500, 503)
+_CONDITIONS = [
+    parameter(name) for name in ("Range", "If-Range", "If-None-Match", "If-Modified-Since")
+]
+_OUTPUTS = query(
+    "outputs",
+    "Only these outputs: their ids, separated by commas.",
+    type="array",
+    items={"type": "string"},
+) | {"style": "form", "explode": False}
+
+
+def jobs_router(host: Host) -> APIRouter:
+    """`/jobs`, statuses, dismissals and results."""
+    router = APIRouter(prefix="/jobs", tags=["Jobs"])
+    _add_jobs(router, host)
+    _add_results(router, host)
+    return router
+
+
+def _add_jobs(router: APIRouter, host: Host) -> None:
+    manager = host.manager
+    settings, store = manager.parts.settings, manager.parts.store
+    url = f"{public_url(settings)}/jobs"
+
+    @router.get(
+        "",
+        summary="Jobs, the newest first",
+        description="A page of the jobs that meet every filter.",
+        operation_id="listJobs",
+        response_class=Response,
+        responses={200: answer("A page of them.", JSON, HTML, schema=ref("jobList"))},
+        openapi_extra={
+            "parameters": [
+                *(formats("json", "html"), parameter("limit"), parameter("offset")),
+                *JOB_FILTERS,
+            ]
+        },
+    )
+    def jobs(request: Request) -> Response:
+        most = settings.service.max_jobs_listed
+        limit = min(whole_number(request, "limit", min(_LISTED, most), 1), most)
+        offset = whole_number(request, "offset", 0, 0)
+        page, total = store.list(**job_filters(request), limit=limit, offset=offset)
+        document = {
+            "jobs": [status_info(job, settings) for job in page],
+            "links": page_links(request, url, limit, offset, total),
+            "numberMatched": total,
+            "numberReturned": len(page),
+        }
+        return shown(request, document, "Jobs")
+
+    @router.get(
+        "/{job_id}",
+        summary="A job's status",
+        description="How far it is, and where its results are once it is successful.",
+        operation_id="getJob",
+        response_class=Response,
+        responses={
+            200: answer(
+                "Its status.", JSON, HTML, schema=ref("statusInfo"), headers=["Retry-After"]
+            ),
+            **problems(404),
+        },
+        openapi_extra={"parameters": [formats("json", "html")]},
+    )
+    def job(job_id: str, request: Request) -> Response:
+        found = store.get(job_id)
+        return shown(request, status_info(found, settings), f"Job {job_id}", retry_after(found))
+
+    @router.delete(
+        "/{job_id}",
+        summary="Dismiss a job",
+        description="Ends it, or removes the results of one that has ended; its status stays readable.",
+        operation_id="dismissJob",
+        response_class=Response,
+        responses=_STATUS,
+    )
+    def dismiss(job_id: str) -> Response:
+        return JSONResponse(status_info(manager.dismiss(job_id), settings))
+
+
+def _add_results(router: APIRouter, host: Host) -> None:
+    manager = host.manager
+    store = manager.parts.store
+
+    @router.head("/{job_id}/results", include_in_schema=False)
+    @router.get(
+        "/{job_id}/results",
+        summary="A job's results",
+        description="As the job was asked for them: a document, or its outputs raw. Of a job that failed, the reason.",
+        operation_id="getResults",
+        response_class=Response,
+        responses={**_GIVEN, **_PART, **_NONE},
+        openapi_extra={"parameters": [_OUTPUTS, *_CONDITIONS]},
+    )
+    def results(job_id: str, request: Request) -> Response:
+        outcome = outcome_of(host, store.get(job_id))
+        return manager.renderer.response(outcome.some(listed(request, "outputs")), request)
+
+    @router.head("/{job_id}/results/{output}", include_in_schema=False)
+    @router.get(
+        "/{job_id}/results/{output}",
+        summary="One of a job's results",
+        description="As it is: a file piece by piece or a range of its bytes, a text, or JSON.",
+        operation_id="getResult",
+        response_class=Response,
+        responses={200: answer("The output.", JSON, "*/*", headers=_FILE), **_PART, **_NONE},
+        openapi_extra={"parameters": _CONDITIONS},
+    )
+    def result(job_id: str, output: str, request: Request) -> Response:
+        outcome = outcome_of(host, store.get(job_id))
+        return manager.renderer.response(outcome.one(output), request)
+
+
+def retry_after(job: Entry) -> dict[str, str]:
+    """When to ask again for a job that is still open, as a header."""
+    return {"Retry-After": str(RETRY_AFTER_S)} if job.status in OPEN else {}
+
+
+def outcome_of(host: Host, job: Job) -> Outcome:
+    """What a successful job gives.
+
+    Raises:
+        Problem: it is not ready (404), failed (the reason's own status), or was dismissed (410).
+    """
+    if job.status in OPEN:
+        detail = f"The job {job.id} is {job.status} ({job.progress} %): there are no results yet."
+        raise Problem(404, "Results are not ready", detail, RESULT_NOT_READY, retry_after(job))
+    if job.status == DISMISSED:
+        raise Problem(410, "Dismissed", f"The job {job.id} was dismissed: it has no results.")
+    if job.status == FAILED:
+        raise _reason(job.error or {}, job.message)
+    return Outcome.of_job(job, host.manager.describe(job.process))
+
+
+def _reason(error: dict[str, Any], message: str) -> Problem:
+    """Why a job failed."""
+    problem = Problem(
+        int(error.get("status", 500)),
+        error.get("title", "The job failed"),
+        error.get("detail", message),
+    )
+    problem.type = error.get("type", problem.type)
+    return problem

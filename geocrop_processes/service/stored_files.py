@@ -1,0 +1,118 @@
+"""A stored file over HTTP: its bytes or a range of them, never all of them in memory; its checksum as its ETag."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
+
+from fastapi import Request, Response
+from fastapi.responses import StreamingResponse
+from werkzeug.http import parse_etags
+
+from geocrop_processes.service.problems import BLANK, Problem
+from geocrop_processes.storage import RESULTS, Storage
+
+REQUEST_HEADERS = ("Range", "If-Range", "If-None-Match", "If-Modified-Since")
+"""What a page of another origin must be allowed to send."""
+EXPOSED_HEADERS = ("Accept-Ranges", "Content-Length", "Content-Range", "ETag", "Last-Modified")
+"""What it must be allowed to read."""
+_RANGE = re.compile(r"bytes\s*=\s*([0-9]{0,18})-([0-9]{0,18})", re.ASCII | re.IGNORECASE)
+"""A single range; of several ranges, or another unit, the whole file is given, as RFC 9110 (14.2) allows."""
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file of a job, as it lies in the storage."""
+
+    name: str
+    """Its name, as in the address."""
+    key: str
+    """Its object."""
+    media_type: str
+    """What it is."""
+    sha256: str
+    """Its checksum, hexadecimal."""
+    size: int
+    """Its bytes."""
+    changed: datetime
+    """When its product was made, UTC, whole seconds."""
+
+    @property
+    def etag(self) -> str:
+        """The checksum as a strong entity tag."""
+        return f'"{self.sha256}"'
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every answer about the file says."""
+        headers = {
+            "Accept-Ranges": "bytes",
+            "ETag": self.etag,
+            "Last-Modified": format_datetime(self.changed, usegmt=True),
+        }
+        if self.name.endswith((".tif", ".parquet")):
+            headers["Content-Disposition"] = f'attachment; filename="{self.name}"'
+        return headers
+
+
+def file_response(request: Request, file: StoredFile, storage: Storage) -> Response:
+    """The file, a part of it, or that the client has it already."""
+    if _is_known(request, file):
+        return Response(status_code=304, headers=file.headers)
+    part = _part(request, file)
+    start, stop = part or (0, file.size)
+    headers = file.headers | {"Content-Length": str(stop - start)}
+    if part:
+        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{file.size}"
+    if request.method == "HEAD":
+        return Response(headers=headers, media_type=file.media_type)
+    return StreamingResponse(
+        storage.open_range(RESULTS, file.key, start, stop),
+        status_code=206 if part else 200,
+        headers=headers,
+        media_type=file.media_type,
+    )
+
+
+def _is_known(request: Request, file: StoredFile) -> bool:
+    """Whether the client's copy is the file (RFC 9110, 13.2.2)."""
+    known = request.headers.get("If-None-Match")
+    if known is not None:
+        return parse_etags(known).contains_weak(file.sha256)
+    since = _date(request.headers.get("If-Modified-Since"))
+    return since is not None and file.changed <= since
+
+
+def _part(request: Request, file: StoredFile) -> tuple[int, int] | None:
+    """First byte and the one after the last of what is asked for; None for the whole file.
+
+    Raises:
+        Problem: the range begins after the end (416).
+    """
+    match = _RANGE.fullmatch(request.headers.get("Range", "").strip())
+    condition = request.headers.get("If-Range", file.etag)
+    if request.method != "GET" or match is None or match.groups() == ("", ""):
+        return None
+    if condition != file.etag and _date(condition) != file.changed:
+        return None
+    first, last = match.groups()
+    if not first:
+        start, stop = max(0, file.size - int(last)), file.size
+    else:
+        start, stop = int(first), min(int(last) + 1, file.size) if last else file.size
+        if last and int(last) < start:
+            return None
+    if start >= file.size:
+        detail = f"The file {file.name!r} has {file.size} bytes."
+        outside = {"Content-Range": f"bytes */{file.size}", "Accept-Ranges": "bytes"}
+        raise Problem(416, "Range not satisfiable", detail, BLANK, outside)
+    return start, stop
+
+
+def _date(text: str | None) -> datetime | None:
+    """A moment of a header; None where it is none."""
+    try:
+        moment = parsedate_to_datetime(text or "")
+    except (ValueError, OverflowError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
