@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 export TMPDIR := $(CURDIR)/.geocrop/tmp
 $(shell mkdir -p $(TMPDIR))
 
-.PHONY: help demo serve check lint test test-all bench docs requirements clean
+.PHONY: help demo serve check lint test test-all bench docs openapi requirements clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ bench: $(READY) ## how fast it is, beside others, in one run: docs/performance.m
 
 docs: $(READY) ## write the generated documents anew
 	@$(BIN)/python -m geocrop_processes.settings > docs/settings.md
+
+openapi: $(READY) ## write the OpenAPI document anew
+	@$(BIN)/python -m geocrop_processes.service.openapi > openapi/geocrop.yaml
 
 requirements: ## lock the versions of all dependencies, with hashes (needs uv)
 	@uv pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-header \

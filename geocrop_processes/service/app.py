@@ -2,6 +2,8 @@
 
 import logging
 from http import HTTPStatus
+from threading import Lock
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -19,6 +21,8 @@ from geocrop_processes.service.host import Host, host_router, static_files
 from geocrop_processes.service.job_routes import jobs_router
 from geocrop_processes.service.jobs import JobStore
 from geocrop_processes.service.manager import Parts
+from geocrop_processes.service.openapi.document import document
+from geocrop_processes.service.openapi.routes import STATIC, openapi_router, page_files
 from geocrop_processes.service.problems import Problem, invalid, problem_of
 from geocrop_processes.service.processes import FILE_INPUTS
 from geocrop_processes.service.routes import processes_router
@@ -43,7 +47,7 @@ def create_app(settings: Settings | None = None, *, store: JobStore | None = Non
     app = FastAPI(
         title="GeoCrop",
         version=geocrop_processes.__version__,
-        # pygeoapi's document describes the service
+        # served by a router of ours
         openapi_url=None,
         redirect_slashes=False,
     )
@@ -59,6 +63,9 @@ def create_app(settings: Settings | None = None, *, store: JobStore | None = Non
     app.include_router(tiles_router(settings, parts.store, parts.storage))
     _tell_health(app, parts)
     app.include_router(host_router(host))
+    app.include_router(openapi_router(app, settings))
+    _describe(app, host)
+    app.mount(STATIC, page_files(), name="openapi-files")
     app.mount("/static", static_files(), name="static")
     return app
 
@@ -70,6 +77,20 @@ def _bodies_with_files(settings: Settings) -> dict[str, int]:
         + len(files) * settings.uploads.max_bytes * 4 // 3
         for process, files in FILE_INPUTS.items()
     }
+
+
+def _describe(app: FastAPI, host: Host) -> None:
+    """Let the application make its document of all its routes, once, when it is first asked for."""
+    manager, lock = host.manager, Lock()
+
+    def described() -> dict[str, Any]:
+        with lock:
+            if app.openapi_schema is None:
+                processes = {key: manager.describe(key) for key in manager.processes}
+                app.openapi_schema = document(app, manager.parts.settings, processes)
+            return app.openapi_schema
+
+    app.openapi = described  # type: ignore[method-assign]  # FastAPI's own way
 
 
 def _tell_health(app: FastAPI, parts: Parts) -> None:

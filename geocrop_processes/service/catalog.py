@@ -30,6 +30,8 @@ from geocrop_processes.service.collection import (
     description,
 )
 from geocrop_processes.service.jobs import JobStore
+from geocrop_processes.service.openapi.document import part
+from geocrop_processes.service.openapi.routes import MEDIA_TYPE as OPENAPI
 from geocrop_processes.service.problems import BLANK, Problem, invalid
 from geocrop_processes.service.products import COLLECTION
 from geocrop_processes.service.search import (
@@ -50,7 +52,6 @@ PREFIX = "/stac"
 """Where the API begins."""
 
 _JSON, _GEOJSON = "application/json", "application/geo+json"
-_OPENAPI = "application/vnd.oai.openapi+json;version=3.1"
 _WALK = 500
 """Items that are read from the store at once where all are looked at."""
 
@@ -90,7 +91,7 @@ class _Catalog(BaseCoreClient):
             self._landing_page(f"{self._root}/", [str(c) for c in self.conformance_classes()], [])
         )
         page["links"].append(_link("child", self._collection, _JSON, title=TITLE))
-        page["links"].append(_link("service-desc", f"{self._root}/api", _OPENAPI))
+        page["links"].append(_link("service-desc", f"{self._root}/api", OPENAPI))
         return page
 
     def all_collections(self, **_: Any) -> Any:
@@ -267,16 +268,9 @@ def add_catalog(app: FastAPI, settings: Settings, store: JobStore) -> None:
 
     @app.get(f"{PREFIX}/api", include_in_schema=False)
     def api_description() -> JSONResponse:
-        return JSONResponse(_openapi(api.app, settings), media_type=_OPENAPI)
+        return JSONResponse(part(app.openapi(), PREFIX), media_type=OPENAPI)
 
     app.include_router(api.router)
-
-
-def _openapi(app: FastAPI, settings: Settings) -> Json:
-    """What FastAPI says of the routes, without those that StacApi adds for its own keepers."""
-    document = app.openapi()
-    paths = {path: said for path, said in document["paths"].items() if "/_mgmt/" not in path}
-    return {**document, "servers": [{"url": public_url(settings)}], "paths": paths}
 
 
 def _check_collection(name: str) -> None:

@@ -6,24 +6,22 @@ threads, since they block.
 
 import json
 from collections.abc import Callable, Mapping
-from copy import deepcopy
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pygeoapi.api as core
-import pygeoapi.api.processes as process_api
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.staticfiles import StaticFiles
 from jsonschema import ValidationError
 from pygeoapi.api import API, APIRequest
 from pygeoapi.config import validate_config
-from pygeoapi.openapi import get_oas
 from pygeoapi.util import yaml_load
 from yaml import YAMLError
 
 from geocrop_processes.errors import InvalidSetting
+from geocrop_processes.service.conformance import CLASSES
 from geocrop_processes.service.manager import CeleryManager, Parts
 from geocrop_processes.service.negotiation import shown, wants_html
 from geocrop_processes.service.problems import invalid
@@ -34,14 +32,6 @@ CONFIG = Path(str(files("geocrop_processes.service") / "pygeoapi-config.yml"))
 """pygeoapi's configuration as it comes with us: in a checkout a link to the folder `pygeoapi-config`."""
 
 _MANAGER = f"{CeleryManager.__module__}.{CeleryManager.__qualname__}"
-_NOT_OFFERED = {
-    "http://www.opengis.net/spec/ogcapi-common-2/1.0/conf/collections",
-    "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/callback",
-}
-_OFFERED = (
-    "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/dismiss",
-    "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/job-list",
-)
 _CONFORMANCE_REL = "http://www.opengis.net/def/rel/ogc/1.0/conformance"
 
 Answer = tuple[Mapping[str, str], int, str | bytes]
@@ -61,12 +51,10 @@ class Host:
     def __init__(self, parts: Parts) -> None:
         config = parts.settings.service.pygeoapi_config or CONFIG
         loaded = _load(config, parts.settings)
-        self.api = API(loaded, get_oas(deepcopy(loaded)))
+        # its OpenAPI document is not served: ours is made of the routes
+        self.api = API(loaded, {})
         self.manager: CeleryManager = self.api.manager
         self.manager.attach(parts)
-        # pygeoapi's list grows with every answer
-        theirs = {*core.CONFORMANCE_CLASSES, *process_api.CONFORMANCE_CLASSES}
-        self.conformance = {"conformsTo": sorted((theirs - _NOT_OFFERED) | {*_OFFERED})}
 
     async def answer(
         self, request: Request, function: Callable[..., Answer], *args: Any
@@ -91,7 +79,7 @@ def _plain(request: Request) -> Request:
 
 
 def host_router(host: Host) -> APIRouter:
-    """Landing page, conformance and OpenAPI document."""
+    """Landing page and conformance."""
     router = APIRouter(tags=["Capabilities"])
 
     @router.get("/", summary="Landing page")
@@ -100,11 +88,7 @@ def host_router(host: Host) -> APIRouter:
 
     @router.get("/conformance", summary="What this service conforms to")
     def conformance(request: Request) -> Response:
-        return shown(request, host.conformance, "Conformance")
-
-    @router.get("/openapi", summary="The OpenAPI document")
-    async def openapi(request: Request) -> Response:
-        return await host.answer(request, core.openapi_)
+        return shown(request, {"conformsTo": [*CLASSES]}, "Conformance")
 
     return router
 

@@ -113,22 +113,6 @@ def test_the_bare_address_leads_to_the_landing_page(client: TestClient) -> None:
     assert answer.headers["location"] == f"{PUBLIC}/stac/"
 
 
-def test_the_description_names_every_route(client: TestClient) -> None:
-    answer = client.get("/stac/api")
-    assert answer.headers["content-type"].startswith("application/vnd.oai.openapi+json")
-    document = answer.json()
-    assert document["servers"] == [{"url": PUBLIC}]
-    assert set(document["paths"]) == {
-        "/stac/",
-        "/stac/conformance",
-        "/stac/collections",
-        "/stac/collections/{collection_id}",
-        "/stac/collections/{collection_id}/items",
-        "/stac/collections/{collection_id}/items/{item_id}",
-        "/stac/search",
-    }
-
-
 def test_the_catalogue_brings_only_its_routes_to_the_application(shop: Any) -> None:
     app = application(shop, PUBLIC)
     assert app.user_middleware == []

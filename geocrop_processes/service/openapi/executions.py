@@ -1,0 +1,148 @@
+"""The execution of each process as an operation of its own, with its real inputs and outputs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from geocrop_processes.service.described import JSON, ref
+from geocrop_processes.service.given import FileKind
+from geocrop_processes.service.processes import FILE_INPUTS, Description
+
+Json = dict[str, Any]
+
+EXECUTION = "/processes/{processId}/execution"
+"""The path of every execution."""
+
+
+def executions(template: Json, processes: Mapping[str, Description]) -> dict[str, Json]:
+    """The paths of the processes' executions.
+
+    Args:
+        template: the operation of whichever process.
+        processes: the descriptions by id.
+    """
+    return {
+        EXECUTION.replace("{processId}", key): {"post": _execution(template, description)}
+        for key, description in processes.items()
+    }
+
+
+def _execution(template: Json, description: Description) -> Json:
+    words = "".join(word.capitalize() for word in description["id"].split("-"))
+    return template | {
+        "summary": description["title"],
+        "description": description["description"],
+        "operationId": f"execute{words}",
+        "parameters": [one for one in template["parameters"] if one.get("in") != "path"],
+        "requestBody": {
+            "required": True,
+            "content": {
+                JSON: {"schema": _request(description), "example": description["example"]},
+            },
+        },
+        "responses": _responses(template["responses"], description),
+    }
+
+
+def _request(description: Description) -> Json:
+    """What the body of an execution request may be."""
+    kinds = FILE_INPUTS.get(description["id"], {})
+    inputs = {key: _input(one, kinds.get(key)) for key, one in description["inputs"].items()}
+    needed = [key for key, one in description["inputs"].items() if one["minOccurs"]]
+    modes = {"type": "string", "enum": description["outputTransmission"]}
+    given: Json = {"type": "object", "properties": inputs, "additionalProperties": False}
+    if needed:
+        given["required"] = needed
+    return {
+        "type": "object",
+        # a process that needs none takes an empty request
+        **({"required": ["inputs"]} if needed else {}),
+        "properties": {
+            "inputs": given,
+            "outputs": {
+                "type": "object",
+                "description": "Those that are wanted; all where none is named.",
+                "properties": {
+                    key: _wanted(one, modes) for key, one in description["outputs"].items()
+                },
+                "additionalProperties": False,
+            },
+            "response": {"type": "string", "enum": ["document", "raw"], "default": "document"},
+        },
+    }
+
+
+def _wanted(output: Json, modes: Json) -> Json:
+    """The options of an output: how it is sent, and as what, where that can be said at all."""
+    return {
+        "type": "object",
+        "title": output["title"],
+        "properties": {"transmissionMode": modes, "format": _format(output["schema"])},
+    }
+
+
+def _format(schema: Json) -> Json:
+    said: Json = {
+        "mediaType": {
+            "type": "string",
+            "enum": [schema.get("contentMediaType", "application/json")],
+        }
+    }
+    if "contentEncoding" in schema:
+        said["encoding"] = {"type": "string", "enum": [schema["contentEncoding"]]}
+    return {"type": "object", "properties": said}
+
+
+def _input(about: Json, kind: FileKind | None) -> Json:
+    """The forms in which an input can be given: its value, that with its media type, an address of a file."""
+    schema = _plain(about["schema"])
+    forms = [schema, _qualified(schema, kind)]
+    if kind is not None:
+        forms.append(ref("reference"))
+    said: Json = {"title": about["title"], "description": about["description"], "anyOf": forms}
+    if "default" in schema:
+        said["default"] = schema["default"]
+    return said
+
+
+def _plain(schema: Json) -> Json:
+    """A text can be base64 of several kinds of file at once: one of them is not exactly one."""
+    if "oneOf" not in schema:
+        return schema
+    return {key: value for key, value in schema.items() if key != "oneOf"} | {
+        "anyOf": schema["oneOf"]
+    }
+
+
+def _qualified(schema: Json, kind: FileKind | None) -> Json:
+    media_types = [schema.get("contentMediaType", JSON)] if kind is None else [*kind.media_types]
+    properties: Json = {
+        "value": schema,
+        "mediaType": {"type": "string", "enum": media_types},
+    }
+    if kind is not None or "contentEncoding" in schema:
+        properties["encoding"] = {"type": "string", "enum": ["base64"]}
+    return {"type": "object", "required": ["value"], "properties": properties}
+
+
+def _responses(responses: Json, description: Description) -> Json:
+    """What the process can answer: results at once, or a job."""
+    said = dict(responses)
+    if "async-execute" not in description["jobControlOptions"]:
+        said.pop("201", None)
+    if "200" in said:
+        content = said["200"].get("content", {}) | {JSON: {"schema": _results(description)}}
+        said["200"] = said["200"] | {"content": content}
+    return said
+
+
+def _results(description: Description) -> Json:
+    """All outputs in one document, or the one that was asked for as it is."""
+    values = {key: _plain(one["schema"]) for key, one in description["outputs"].items()}
+    whole = {
+        "type": "object",
+        "properties": {
+            key: {"anyOf": [schema, _qualified(schema, None), ref("link")]}
+            for key, schema in values.items()
+        },
+    }
+    return {"anyOf": [whole, *values.values()]}
