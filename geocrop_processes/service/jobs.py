@@ -13,7 +13,7 @@ from sqlalchemy import func, insert, select, update
 from geocrop_processes.errors import UnknownJob
 from geocrop_processes.service import products, records, reports, steps
 from geocrop_processes.service.records import Entry, Job
-from geocrop_processes.service.schema import Database, clock, jobs, plans
+from geocrop_processes.service.schema import Database, Now, clock, jobs, plans
 from geocrop_processes.service.steps import Step
 from geocrop_processes.settings import Settings
 
@@ -64,22 +64,23 @@ class JobStore:
     ) -> Job:
         """Accept a job: its first step is due."""
         with self._database.write() as connection:
-            now = clock(connection)
-            connection.execute(
-                insert(jobs).values(
+            row = connection.execute(
+                insert(jobs)
+                .values(
                     id=job_id,
                     process=process,
                     owner=owner,
                     status=steps.ACCEPTED,
-                    created=now,
-                    updated=now,
+                    created=Now(),
+                    updated=Now(),
                     inputs=inputs,
                     request=request,
                 )
-            )
+                .returning(jobs)
+            ).one()
             first = steps.PLAN if process in BLOCKWISE else steps.RUN
             steps.add(connection, job_id, first)
-        return self.get(job_id)
+        return Job.of_row(row)
 
     def get(self, job_id: str) -> Job:
         """What is known of a job.
@@ -87,7 +88,7 @@ class JobStore:
         Raises:
             UnknownJob: there is none of that name.
         """
-        with self._database.read() as connection:
+        with self._database.look() as connection:
             row = connection.execute(select(jobs).where(jobs.c.id == job_id)).first()
         if row is None:
             raise UnknownJob(f"There is no job {job_id!r}.")
@@ -121,7 +122,7 @@ class JobStore:
         """
         processes = [process] if isinstance(process, str) else process
         wanted = records.Filter(processes, status, since, until, min_s, max_s, owner)
-        with self._database.read() as connection:
+        with self._database.look() as connection:
             return records.page(connection, wanted, limit, offset)
 
     def note(self, job_id: str, message: str) -> None:

@@ -26,7 +26,7 @@ from geocrop_processes.service.jobs import Entry, Job, JobStore
 from geocrop_processes.service.outcome import Outcome
 from geocrop_processes.service.problems import Problem, no_such_process, problem_of
 from geocrop_processes.service.processes import Description
-from geocrop_processes.service.queue import publish
+from geocrop_processes.service.queue import Bell, publish
 from geocrop_processes.service.rendering import Renderer
 from geocrop_processes.settings import Settings
 from geocrop_processes.storage import Storage
@@ -56,7 +56,7 @@ class Parts:
             store or JobStore.of(settings),
             storage,
             settings.open_registry(storage),
-            partial(publish, settings),
+            Bell(partial(publish, settings), settings.service.republish_s),
         )
 
 

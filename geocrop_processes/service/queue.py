@@ -3,6 +3,9 @@
 So nothing depends on a message: one that is lost is sent again by the beat, one too many finds nothing to do.
 """
 
+import time
+from collections import deque
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -76,6 +79,36 @@ def publish(settings: Settings) -> None:
         app.send_task(WORK, retry=False)
     except (OperationalError, RedisError, OSError) as error:
         raise _unavailable(error) from error
+
+
+class Bell:
+    """Tells the workers of new work, for as long as they can need to be told.
+
+    More messages than `_MOST_MESSAGES` are of no use before those that wait are taken; what comes of that many is
+    left to the beat. So a flood of submissions does not become one of messages.
+
+    Args:
+        send: sends a message.
+        every_s: seconds between two looks of the beat.
+    """
+
+    def __init__(self, send: Callable[[], None], every_s: float) -> None:
+        self._send = send
+        self._every_s = every_s
+        self._rung: deque[float] = deque(maxlen=_MOST_MESSAGES)
+
+    def __call__(self) -> None:
+        """Send a message, unless enough were sent since the beat last looked.
+
+        Raises:
+            BrokerUnavailable: as `send` does.
+        """
+        now = time.monotonic()
+        is_enough = len(self._rung) == _MOST_MESSAGES
+        if is_enough and now - self._rung[0] < self._every_s:
+            return
+        self._send()
+        self._rung.append(now)
 
 
 def republish(settings: Settings, store: JobStore) -> int:

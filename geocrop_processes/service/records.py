@@ -8,7 +8,7 @@ from typing import Any, Self
 from sqlalchemy import ColumnElement, Connection, func, select
 from sqlalchemy.engine import Row
 
-from geocrop_processes.service.schema import clock, jobs
+from geocrop_processes.service.schema import Now, jobs
 
 _TIMES = ("created", "updated", "started", "finished")
 """The columns that hold moments."""
@@ -86,9 +86,9 @@ class Filter:
     owner: str | None
     """Of this owner."""
 
-    def conditions(self, now: float) -> list[ColumnElement[bool]]:
+    def conditions(self) -> list[ColumnElement[bool]]:
         """The clauses of the query."""
-        ran = func.coalesce(jobs.c.finished, now) - jobs.c.started
+        ran = func.coalesce(jobs.c.finished, Now()) - jobs.c.started
         clauses: list[ColumnElement[bool]] = []
         if self.processes:
             clauses.append(jobs.c.process.in_(self.processes))
@@ -110,11 +110,14 @@ class Filter:
 def page(
     connection: Connection, wanted: Filter, limit: int, offset: int
 ) -> tuple[list[Entry], int]:
-    """A page of jobs, the newest first, and how many there are."""
-    clauses = wanted.conditions(clock(connection))
-    total = connection.execute(select(func.count()).select_from(jobs).where(*clauses)).scalar_one()
+    """A page of jobs, the newest first, and how many there are: one query, where the page holds any."""
+    clauses = wanted.conditions()
+    total = select(func.count()).select_from(jobs).where(*clauses)
     shown = [jobs.c[field.name] for field in fields(Entry)]
-    rows = select(*shown).where(*clauses).order_by(jobs.c.number.desc())
-    return [
-        Entry.of_row(row) for row in connection.execute(rows.limit(limit).offset(offset))
-    ], total
+    query = select(*shown, total.scalar_subquery().label("total")).where(*clauses)
+    rows = connection.execute(
+        query.order_by(jobs.c.number.desc()).limit(limit).offset(offset)
+    ).all()
+    if not rows:
+        return [], connection.execute(total).scalar_one()
+    return [Entry.of_row(row) for row in rows], rows[0].total

@@ -1,5 +1,7 @@
 """The routes of OGC API - Processes for processes: what there is, what each takes and gives, its execution."""
 
+from functools import partial
+
 import anyio
 import pygeoapi.api.processes as process_api
 from anyio import to_thread
@@ -134,11 +136,12 @@ def processes_router(host: Host) -> APIRouter:
         content = await request.body()
         # what brings files takes long to read, and many times its size of memory
         limiter = readings if len(content) > MAX_BODY else None
-        order = await to_thread.run_sync(_ordered, host, process_id, content, limiter=limiter)
         preferred = Preferences.of(request)
         if runs_async(description, preferred=preferred.respond_async):
-            job = await run_in_threadpool(host.manager.submit, process_id, order)
+            submit = partial(_submitted, host, process_id, content)
+            job = await to_thread.run_sync(submit, limiter=limiter)
             return await _as_job(host, job, preferred, request)
+        order = await to_thread.run_sync(_ordered, host, process_id, content, limiter=limiter)
         return await to_thread.run_sync(_answered, host, description, order, request, limiter=turns)
 
     return router
@@ -159,6 +162,10 @@ async def _as_job(host: Host, job: Job, preferred: Preferences, request: Request
     response.headers["Link"] = ", ".join(link for link in links if link)
     response.headers["Preference-Applied"] = applied[-1]
     return response
+
+
+def _submitted(host: Host, process_id: str, content: bytes) -> Job:
+    return host.manager.submit(process_id, _ordered(host, process_id, content))
 
 
 def _results(host: Host, job: Job, request: Request) -> Response:

@@ -111,29 +111,30 @@ items = Table(
 )
 
 
-class _Epoch(FunctionElement[float]):
-    """Seconds since 1970 by the database's clock."""
+class Now(FunctionElement[float]):
+    """Seconds since 1970 by the database's clock when the statement came.
+
+    One clock for all machines that share a store; in whole milliseconds, as clients see it: what they are told of
+    a job is what they find it by.
+    """
 
     type = Double()
     inherit_cache = True
 
 
-@compiles(_Epoch)
-def _epoch(_element: _Epoch, _compiler: SQLCompiler, **_: Any) -> str:
-    return "extract(epoch from clock_timestamp())"
+@compiles(Now)
+def _now(_element: Now, _compiler: SQLCompiler, **_: Any) -> str:
+    return "round(extract(epoch from statement_timestamp())::numeric, 3)::double precision"
 
 
-@compiles(_Epoch, "sqlite")
-def _epoch_of_sqlite(_element: _Epoch, _compiler: SQLCompiler, **_: Any) -> str:
-    return "((julianday('now') - 2440587.5) * 86400.0)"
+@compiles(Now, "sqlite")
+def _now_of_sqlite(_element: Now, _compiler: SQLCompiler, **_: Any) -> str:
+    return "round((julianday('now') - 2440587.5) * 86400.0, 3)"
 
 
 def clock(connection: Connection) -> float:
-    """The database's time: one clock for all machines that share a store.
-
-    In whole milliseconds, as clients see it: what they are told of a job is what they find it by.
-    """
-    return round(float(connection.execute(select(_Epoch())).scalar_one()), 3)
+    """The database's time, as `Now`."""
+    return float(connection.execute(select(Now())).scalar_one())
 
 
 class Database:
@@ -160,12 +161,22 @@ class Database:
             event.listen(self._reader, "connect", _tune)
             event.listen(self._reader, "begin", _begin)
         self._writer = self._reader.execution_options(writes=True)
+        # begin and commit are two round trips more; SQLite has none
+        self._looker = (
+            self._reader if sqlite else self._reader.execution_options(isolation_level="AUTOCOMMIT")
+        )
         self._make_tables()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one state of the store."""
         with _translated(), self._reader.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """A connection for a single query, which sees one state of the store by itself."""
+        with _translated(), self._looker.connect() as connection:
             yield connection
 
     @contextmanager

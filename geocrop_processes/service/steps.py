@@ -22,7 +22,7 @@ from sqlalchemy import (
     update,
 )
 
-from geocrop_processes.service.schema import clock, jobs, steps
+from geocrop_processes.service.schema import Now, clock, jobs, steps
 
 PLAN, BLOCK, FINISH, RUN, CLEAN = "plan", "block", "finish", "run", "clean"
 KINDS = (RUN, PLAN, FINISH, BLOCK, CLEAN)
@@ -63,10 +63,9 @@ class Step:
 
 def add(connection: Connection, job_id: str, kind: str, names: Sequence[str] = ("",)) -> None:
     """Make steps of a job due, now."""
-    now = clock(connection)
-    rows = [{"job_id": job_id, "kind": kind, "name": n, "state": DUE, "at": now} for n in names]
+    rows = [{"job_id": job_id, "kind": kind, "name": n, "state": DUE} for n in names]
     if rows:
-        connection.execute(insert(steps), rows)
+        connection.execute(insert(steps).values(at=Now()), rows)
 
 
 def next_due(connection: Connection, kinds: Sequence[str], lease_s: float) -> Row[Any] | None:
