@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 import geocrop_processes
@@ -17,12 +17,14 @@ from geocrop_processes.service.assets import assets_router
 from geocrop_processes.service.catalog import add_catalog
 from geocrop_processes.service.edge import MAX_BODY, Edge
 from geocrop_processes.service.head import AnswersHead
-from geocrop_processes.service.host import Host, host_router, static_files
+from geocrop_processes.service.host import Host, host_router
 from geocrop_processes.service.job_routes import jobs_router
 from geocrop_processes.service.jobs import JobStore
 from geocrop_processes.service.manager import Parts
 from geocrop_processes.service.openapi.document import document
 from geocrop_processes.service.openapi.routes import STATIC, openapi_router, page_files
+from geocrop_processes.service.pages import add_pages
+from geocrop_processes.service.pages.problems import problem_page
 from geocrop_processes.service.problems import Problem, invalid, problem_of
 from geocrop_processes.service.processes import FILE_INPUTS
 from geocrop_processes.service.routes import processes_router
@@ -52,6 +54,8 @@ def create_app(settings: Settings | None = None, *, store: JobStore | None = Non
         redirect_slashes=False,
     )
     _tell_problems(app)
+    app.mount(STATIC, page_files(), name="openapi-files")
+    add_pages(app, settings)
     app.add_middleware(AnswersHead, routes=app)
     # within the answers to other origins: a refusal is to be read too
     app.add_middleware(Edge, larger=_bodies_with_files(settings))
@@ -65,8 +69,6 @@ def create_app(settings: Settings | None = None, *, store: JobStore | None = Non
     app.include_router(host_router(host))
     app.include_router(openapi_router(app, settings))
     _describe(app, host)
-    app.mount(STATIC, page_files(), name="openapi-files")
-    app.mount("/static", static_files(), name="static")
     return app
 
 
@@ -129,19 +131,19 @@ def _tell_problems(app: FastAPI) -> None:
     """Whatever goes wrong is told as a problem document."""
 
     @app.exception_handler(Problem)
-    async def problem(_request: Request, error: Exception) -> Response:
+    async def problem(request: Request, error: Exception) -> Response:
         assert isinstance(error, Problem)  # noqa: S101 - for whoever reads types
-        return error.response()
+        return problem_page(request, error)
 
     @app.exception_handler(GeoCropError)
-    async def ours(_request: Request, error: Exception) -> Response:
+    async def ours(request: Request, error: Exception) -> Response:
         assert isinstance(error, GeoCropError)  # noqa: S101 - for whoever reads types
-        return problem_of(error).response()
+        return problem_page(request, problem_of(error))
 
     @app.exception_handler(RequestValidationError)
-    async def unusable(_request: Request, error: Exception) -> Response:
+    async def unusable(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - for whoever reads types
-        return invalid(sentence(error)).response()
+        return problem_page(request, invalid(sentence(error)))
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: Exception) -> Response:
@@ -151,10 +153,10 @@ def _tell_problems(app: FastAPI) -> None:
         if error.status_code == HTTPStatus.NOT_FOUND and detail == title:
             detail = f"There is nothing at {request.url.path}."
         headers = dict(error.headers or {})
-        return Problem(error.status_code, title, detail, headers=headers).response()
+        return problem_page(request, Problem(error.status_code, title, detail, headers=headers))
 
     @app.exception_handler(Exception)
-    async def unexpected(request: Request, error: Exception) -> JSONResponse:
+    async def unexpected(request: Request, error: Exception) -> Response:
         _LOG.error("%s %s", request.method, request.url.path, exc_info=error)
         detail = "Something went wrong that should not; the server's log says what."
-        return Problem(500, "Internal error", detail).response()
+        return problem_page(request, Problem(500, "Internal error", detail))

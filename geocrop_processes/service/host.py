@@ -13,7 +13,7 @@ from typing import Any
 import pygeoapi.api as core
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.staticfiles import StaticFiles
+from fastapi.responses import JSONResponse
 from jsonschema import ValidationError
 from pygeoapi.api import API, APIRequest
 from pygeoapi.config import validate_config
@@ -23,7 +23,8 @@ from yaml import YAMLError
 from geocrop_processes.errors import InvalidSetting
 from geocrop_processes.service.conformance import CLASSES
 from geocrop_processes.service.manager import CeleryManager, Parts
-from geocrop_processes.service.negotiation import shown, wants_html
+from geocrop_processes.service.negotiation import wants_html
+from geocrop_processes.service.pages import page
 from geocrop_processes.service.problems import invalid
 from geocrop_processes.service.urls import public_url
 from geocrop_processes.settings import Settings
@@ -78,24 +79,33 @@ def _plain(request: Request) -> Request:
     return Request({**request.scope, "headers": headers}, request.receive)
 
 
+def _as_json(request: Request) -> Request:
+    """A request as one that asks for JSON."""
+    scope = {**request.scope, "query_string": b"f=json"}
+    return Request(scope, request.receive)
+
+
 def host_router(host: Host) -> APIRouter:
     """Landing page and conformance."""
     router = APIRouter(tags=["Capabilities"])
 
     @router.get("/", summary="Landing page")
     async def landing(request: Request) -> Response:
-        return await host.answer(request, _landing_page)
+        asked = request.query_params.get("f")
+        is_page = asked == "html" or (asked is None and wants_html(request))
+        answer = await host.answer(_as_json(request) if is_page else request, _landing_page)
+        if not is_page:
+            return answer
+        return page(request, "landing.html", document=json.loads(bytes(answer.body)))
 
     @router.get("/conformance", summary="What this service conforms to")
     def conformance(request: Request) -> Response:
-        return shown(request, {"conformsTo": [*CLASSES]}, "Conformance")
+        document = {"conformsTo": [*CLASSES]}
+        if wants_html(request):
+            return page(request, "conformance.html", document=document)
+        return JSONResponse(document)
 
     return router
-
-
-def static_files() -> StaticFiles:
-    """What pygeoapi's pages load from this service."""
-    return StaticFiles(directory=Path(core.__file__).parents[1] / "static")
 
 
 def _load(path: Path, settings: Settings) -> dict[str, Any]:

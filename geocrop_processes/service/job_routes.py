@@ -19,8 +19,9 @@ from geocrop_processes.service.described import (
 from geocrop_processes.service.filters import JOB_FILTERS, job_filters, listed
 from geocrop_processes.service.host import Host
 from geocrop_processes.service.jobs import Entry, Job
-from geocrop_processes.service.negotiation import page_links, shown, whole_number
+from geocrop_processes.service.negotiation import page_links, wants_html, whole_number
 from geocrop_processes.service.outcome import Outcome
+from geocrop_processes.service.pages.views import job_page, jobs_page, results_page
 from geocrop_processes.service.problems import RESULT_NOT_READY, Problem
 from geocrop_processes.service.results import RETRY_AFTER_S, status_info
 from geocrop_processes.service.steps import DISMISSED, FAILED, OPEN
@@ -29,7 +30,7 @@ from geocrop_processes.service.urls import public_url
 _LISTED = 100
 """The jobs of a page where no limit is asked for."""
 _STATUS: Responses = {
-    200: answer("Its status.", JSON, schema=ref("statusInfo")),
+    200: answer("Its status.", JSON, HTML, schema=ref("statusInfo")),
     **problems(404),
 }
 _FILE = ("ETag", "Last-Modified", "Accept-Ranges", "Content-Disposition")
@@ -38,6 +39,7 @@ _GIVEN: Responses = {
         "The results: a document by output; or, of a job that was asked for `response: raw`, one output as it is, or "
         "several in parts.",
         JSON,
+        HTML,
         "multipart/related",
         "*/*",
         schema=ref("results"),
@@ -76,6 +78,7 @@ def _add_jobs(router: APIRouter, host: Host) -> None:
     manager = host.manager
     settings, store = manager.parts.settings, manager.parts.store
     url = f"{public_url(settings)}/jobs"
+    known = list(manager.processes)
 
     @router.get(
         "",
@@ -102,7 +105,8 @@ def _add_jobs(router: APIRouter, host: Host) -> None:
             "numberMatched": total,
             "numberReturned": len(page),
         }
-        return shown(request, document, "Jobs")
+        as_page = wants_html(request)
+        return jobs_page(request, document, known) if as_page else JSONResponse(document)
 
     @router.get(
         "/{job_id}",
@@ -120,7 +124,7 @@ def _add_jobs(router: APIRouter, host: Host) -> None:
     )
     def job(job_id: str, request: Request) -> Response:
         found = store.get(job_id)
-        return shown(request, status_info(found, settings), f"Job {job_id}", retry_after(found))
+        return _status(request, host, found)
 
     @router.delete(
         "/{job_id}",
@@ -129,9 +133,10 @@ def _add_jobs(router: APIRouter, host: Host) -> None:
         operation_id="dismissJob",
         response_class=Response,
         responses=_STATUS,
+        openapi_extra={"parameters": [formats("json", "html")]},
     )
-    def dismiss(job_id: str) -> Response:
-        return JSONResponse(status_info(manager.dismiss(job_id), settings))
+    def dismiss(job_id: str, request: Request) -> Response:
+        return _status(request, host, manager.dismiss(job_id))
 
 
 def _add_results(router: APIRouter, host: Host) -> None:
@@ -146,11 +151,15 @@ def _add_results(router: APIRouter, host: Host) -> None:
         operation_id="getResults",
         response_class=Response,
         responses={**_GIVEN, **_PART, **_NONE},
-        openapi_extra={"parameters": [_OUTPUTS, *_CONDITIONS]},
+        openapi_extra={"parameters": [formats("json", "html"), _OUTPUTS, *_CONDITIONS]},
     )
     def results(job_id: str, request: Request) -> Response:
-        outcome = outcome_of(host, store.get(job_id))
-        return manager.renderer.response(outcome.some(listed(request, "outputs")), request)
+        found = store.get(job_id)
+        outcome = outcome_of(host, found).some(listed(request, "outputs"))
+        if wants_html(request):
+            description = manager.describe(found.process)
+            return results_page(request, manager.renderer, outcome, description)
+        return manager.renderer.response(outcome, request)
 
     @router.head("/{job_id}/results/{output}", include_in_schema=False)
     @router.get(
@@ -165,6 +174,14 @@ def _add_results(router: APIRouter, host: Host) -> None:
     def result(job_id: str, output: str, request: Request) -> Response:
         outcome = outcome_of(host, store.get(job_id))
         return manager.renderer.response(outcome.one(output), request)
+
+
+def _status(request: Request, host: Host, job: Job) -> Response:
+    """A job's status as it is asked for."""
+    document = status_info(job, host.manager.parts.settings)
+    if wants_html(request):
+        return job_page(request, host.manager, job, document, retry_after(job))
+    return JSONResponse(document, headers=retry_after(job))
 
 
 def retry_after(job: Entry) -> dict[str, str]:

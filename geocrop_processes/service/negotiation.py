@@ -1,7 +1,5 @@
 """What a request prefers: JSON or HTML (RFC 9110), asynchronous or not (RFC 7240); pages of lists."""
 
-import html
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,8 +7,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import Request
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import JSONResponse, Response
 
+from geocrop_processes.service.pages import page
 from geocrop_processes.service.problems import invalid
 
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
@@ -128,12 +127,7 @@ def shown(
     """A document as JSON, or as a page for people where one is asked for."""
     if not wants_html(request):
         return JSONResponse(document, headers=headers)
-    # whatever a client has sent is text here, and never markup
-    name, text = html.escape(title), html.escape(json.dumps(document, indent=1))
-    return HTMLResponse(
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title><h1>{name}</h1><pre>{text}</pre>',
-        headers=headers,
-    )
+    return page(request, "document.html", headers=headers, document=document, title=title)
 
 
 def _accepted(header: str) -> Iterator[tuple[str, float]]:

@@ -3,12 +3,12 @@
 from functools import partial
 
 import anyio
-import pygeoapi.api.processes as process_api
 from anyio import to_thread
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 
+from geocrop_processes.service import pages
 from geocrop_processes.service.described import (
     HTML,
     JSON,
@@ -33,6 +33,7 @@ from geocrop_processes.service.negotiation import (
     whole_number,
 )
 from geocrop_processes.service.outcome import Outcome
+from geocrop_processes.service.pages.views import process_page, results_page
 from geocrop_processes.service.problems import Problem
 from geocrop_processes.service.processes import Description
 from geocrop_processes.service.results import job_url, status_info
@@ -92,13 +93,14 @@ def processes_router(host: Host) -> APIRouter:
         },
     )
     async def processes(request: Request) -> Response:
-        if wants_html(request):
-            return await host.answer(request, process_api.describe_processes)
         limit = whole_number(request, "limit", _LISTED, 1)
         offset = whole_number(request, "offset", 0, 0)
         page = [_summary(described[key]) for key in known[offset : offset + limit]]
         links = page_links(request, url, limit, offset, len(known))
-        return JSONResponse({"processes": page, "links": links})
+        document = {"processes": page, "links": links}
+        if wants_html(request):
+            return pages.page(request, "processes.html", document=document)
+        return JSONResponse(document)
 
     @router.get(
         "/{process_id}",
@@ -115,7 +117,7 @@ def processes_router(host: Host) -> APIRouter:
     async def process(process_id: str, request: Request) -> Response:
         host.manager.describe(process_id)
         if wants_html(request):
-            return await host.answer(request, process_api.describe_processes, process_id)
+            return process_page(request, described[process_id])
         return JSONResponse(described[process_id])
 
     @router.post(
@@ -182,6 +184,8 @@ def _ordered(host: Host, process_id: str, content: bytes) -> Order:
 def _answered(host: Host, description: Description, order: Order, request: Request) -> Response:
     values = host.manager.run(description["id"], order)
     outcome = Outcome.of_values(values, description, order.request)
+    if wants_html(request):
+        return results_page(request, host.manager.renderer, outcome, description)
     return host.manager.renderer.response(outcome, request)
 
 

@@ -25,6 +25,7 @@ from geocrop_processes.settings.sections import (
     CatalogSettings,
     ImagerySettings,
     MapSettings,
+    PageSettings,
     RegionSettings,
     RegistrySettings,
     Section,
@@ -39,6 +40,7 @@ __all__ = [
     "CatalogSettings",
     "ImagerySettings",
     "MapSettings",
+    "PageSettings",
     "RegionSettings",
     "RegistrySettings",
     "ServiceSettings",
@@ -72,6 +74,7 @@ class Settings(BaseSettings):
     cache: CacheSettings = CacheSettings()
     service: ServiceSettings = ServiceSettings()
     uploads: UploadSettings = UploadSettings()
+    pages: PageSettings = PageSettings()
 
     @classmethod
     def read(cls) -> Self:

@@ -156,6 +156,18 @@ class ServiceSettings(Section):
     )
 
 
+class PageSettings(Section):
+    """What the pages for people show."""
+
+    map_tiles: str | None = Field(
+        None,
+        pattern=r"^(https?://[A-Za-z0-9.:-]+)?/[^\s\"'<>;]*$",
+        description="Tiles of a background map, such as `https://tile.example.org/{z}/{x}/{y}.png`: a third party that "
+        "browsers then ask. Without it maps lie on lines of longitude and latitude alone.",
+    )
+    map_attribution: str = Field("", description="Whose background map it is: shown on it.")
+
+
 class UploadSettings(Section):
     """What clients may bring: labels and tables, by value or by reference."""
 

@@ -15,7 +15,7 @@ PATHS = (
     *("/", "/?f=html", "/conformance", "/openapi", "/openapi?f=html", "/healthz", "/readyz"),
     *("/processes", "/processes?f=html", "/processes/echo", "/processes/echo?f=html"),
     *("/jobs", "/jobs?f=html", "/jobs/job-1", "/jobs/job-1/results", "/jobs/job-1/results/item"),
-    *("/assets/job-1/class-map.tif", "/assets/job-1/item.json", "/static/css/default.css"),
+    *("/assets/job-1/class-map.tif", "/assets/job-1/item.json", "/static/geocrop.css"),
     *("/stac", "/stac/", "/stac/api", "/stac/conformance", "/stac/search?limit=1"),
     *(
         "/stac/collections",
