@@ -15,6 +15,7 @@ CLASSES: tuple[str, ...] = (
             "oas30",
             "job-list",
             "dismiss",
+            "callback",
         )
     ),
 )

@@ -1,6 +1,6 @@
 """What a worker's process works with, made after the fork: nothing of it is shared with another process."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from geocrop_processes.domain.aoi import Aoi
@@ -10,8 +10,10 @@ from geocrop_processes.imagery.catalog import Found
 from geocrop_processes.imagery.scene import Scene
 from geocrop_processes.pipeline.abandon import Asked, never
 from geocrop_processes.registry import RegisteredModel, Registry
-from geocrop_processes.service.fetch import Fetched, Limits, fetch
+from geocrop_processes.service.callbacks.send import send
+from geocrop_processes.service.fetch import Fetched, fetch
 from geocrop_processes.service.jobs import JobStore
+from geocrop_processes.service.outward import Limits
 from geocrop_processes.settings import Settings
 from geocrop_processes.simulation.app import serve
 from geocrop_processes.simulation.demonstration import ARCHIVE, prepare_archive
@@ -36,6 +38,8 @@ class WorkerContext:
     """Those that were loaded, by reference: a version never changes."""
     fetch: Callable[[str, Limits], Fetched] = fetch
     """Fetches a file that was given by reference."""
+    send: Callable[[str, bytes, Mapping[str, str], Limits], int] = send
+    """Tells somebody something, and says with which status that was answered."""
     stopping: Asked = never
     """Whether the worker is asked to end: what it does is left, and another worker's."""
 

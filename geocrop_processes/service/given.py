@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from geocrop_processes.errors import InvalidUpload, UnknownJob
-from geocrop_processes.service.fetch import Limits, check_address
 from geocrop_processes.service.jobs import Job, JobStore
+from geocrop_processes.service.outward import Limits, check_address
 from geocrop_processes.service.steps import SUCCESSFUL
 from geocrop_processes.service.uploads import Upload
 from geocrop_processes.service.urls import public_url

@@ -13,6 +13,7 @@ from typing import Any
 from jsonschema import Draft7Validator
 from jsonschema.exceptions import ValidationError, best_match
 
+from geocrop_processes.service.callbacks.subscriber import check_subscriber
 from geocrop_processes.service.checks import CHECK_OF
 from geocrop_processes.service.checks.desk import Desk, refusing
 from geocrop_processes.service.edge import check_text
@@ -21,6 +22,7 @@ from geocrop_processes.service.problems import invalid, no_such_output
 from geocrop_processes.service.processes import FILE_INPUTS, Description
 from geocrop_processes.service.processes.description import media_types_of
 from geocrop_processes.service.uploads import Upload
+from geocrop_processes.settings import Settings
 
 _MODES = ("value", "reference")
 _RESPONSES = ("document", "raw")
@@ -69,7 +71,7 @@ def check(body: Mapping[str, Any], process: Description, desk: Desk) -> Order:
     """
     kinds = FILE_INPUTS.get(process["id"], {})
     values = check_inputs(body.get("inputs", {}), process["inputs"], kinds, desk.files)
-    request = _request(body, process)
+    request = _request(body, process, desk.settings)
     if process["id"] in CHECK_OF:
         values = CHECK_OF[process["id"]](values, desk)
     files = {name: value for name, value in values.items() if isinstance(value, Taken)}
@@ -158,7 +160,7 @@ def _allowed(error: ValidationError) -> str:
     return words.get(str(error.validator)) or str(error.message)
 
 
-def _request(body: Mapping[str, Any], process: Description) -> dict[str, Any]:
+def _request(body: Mapping[str, Any], process: Description, settings: Settings) -> dict[str, Any]:
     """The options of an execution request as they came, once they are known to be possible."""
     outputs = body.get("outputs")
     if outputs is not None:
@@ -166,9 +168,10 @@ def _request(body: Mapping[str, Any], process: Description) -> dict[str, Any]:
     response = body.get("response", "document")
     if response not in _RESPONSES:
         raise invalid(f"`response` is {_shown(response)}, allowed are {', '.join(_RESPONSES)}.")
+    options = {key: body[key] for key in ("outputs", "response") if body.get(key) is not None}
     if body.get("subscriber") is not None:
-        raise invalid("`subscriber` is not offered: ask for the job's status instead.")
-    return {key: body[key] for key in ("outputs", "response") if body.get(key) is not None}
+        options["subscriber"] = check_subscriber(body["subscriber"], settings)
+    return options
 
 
 def _check_outputs(outputs: Any, process: Description) -> None:

@@ -12,13 +12,11 @@ from sqlalchemy import func, insert, select, update
 
 from geocrop_processes.errors import UnknownJob
 from geocrop_processes.service import products, records, reports, steps
+from geocrop_processes.service.callbacks.due import Deliveries
 from geocrop_processes.service.records import Entry, Job
 from geocrop_processes.service.schema import Database, Now, clock, jobs, plans
 from geocrop_processes.service.steps import Step
 from geocrop_processes.settings import Settings
-
-BLOCKWISE = frozenset({"crop-classification", "sample-extraction", "feature-extraction"})
-"""The processes that are planned and done block by block; any other one is a single step."""
 
 _CLAIMS = 20
 """How often another may be quicker before one waits for the next message."""
@@ -40,6 +38,7 @@ class JobStore:
 
     def __init__(self, url: str, *, lease_s: float, attempts: int) -> None:
         self._database = Database(url)
+        self.deliveries = Deliveries(self._database)
         self.lease_s = lease_s
         self._attempts = attempts
 
@@ -78,7 +77,7 @@ class JobStore:
                 )
                 .returning(jobs)
             ).one()
-            first = steps.PLAN if process in BLOCKWISE else steps.RUN
+            first = steps.PLAN if process in steps.BLOCKWISE else steps.RUN
             steps.add(connection, job_id, first)
         return Job.of_row(row)
 

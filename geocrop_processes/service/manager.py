@@ -14,17 +14,18 @@ from uuid import uuid4
 
 from pygeoapi.process.base import JobNotFoundError, JobResultNotFoundError, ProcessorExecuteError
 from pygeoapi.process.manager.base import BaseManager
-from pygeoapi.util import JobStatus, RequestedProcessExecutionMode
+from pygeoapi.util import JobStatus, RequestedProcessExecutionMode, Subscriber
 
 from geocrop_processes.errors import GeoCropError, Unavailable, UnknownJob
 from geocrop_processes.registry import Registry
 from geocrop_processes.service import results, uploads
+from geocrop_processes.service.callbacks.subscriber import OCCASIONS
 from geocrop_processes.service.checks.desk import Desk
 from geocrop_processes.service.given import Files
 from geocrop_processes.service.inputs import Order, check
 from geocrop_processes.service.jobs import Entry, Job, JobStore
 from geocrop_processes.service.outcome import Outcome
-from geocrop_processes.service.problems import Problem, no_such_process, problem_of
+from geocrop_processes.service.problems import Problem, invalid, no_such_process, problem_of
 from geocrop_processes.service.processes import Description
 from geocrop_processes.service.queue import Bell, publish
 from geocrop_processes.service.rendering import Renderer
@@ -70,7 +71,7 @@ class CeleryManager(BaseManager):  # type: ignore[misc] # pygeoapi ships no type
     def __init__(self, manager_def: dict[str, Any]) -> None:
         super().__init__(manager_def)
         self.is_async = True
-        self.supports_subscribing = False
+        self.supports_subscribing = True
         self._parts: Parts | None = None
         self._lock = Lock()
 
@@ -141,7 +142,15 @@ class CeleryManager(BaseManager):  # type: ignore[misc] # pygeoapi ships no type
         return job
 
     def run(self, process_id: str, order: Order) -> dict[str, Any]:
-        """The outputs of a synchronous process."""
+        """The outputs of a synchronous process.
+
+        Raises:
+            Problem: somebody is to be told what becomes of a job, and there is none.
+        """
+        if "subscriber" in order.request:
+            raise invalid(
+                "`subscriber` is told of jobs; this execution is answered at once. Ask with `Prefer: respond-async`."
+            )
         _, outputs = self.get_processor(process_id).execute(order.inputs)
         return dict(outputs)
 
@@ -208,7 +217,7 @@ class CeleryManager(BaseManager):  # type: ignore[misc] # pygeoapi ships no type
             "inputs": data_dict,
             "outputs": requested_outputs,
             "response": requested_response or "document",
-            "subscriber": subscriber,
+            "subscriber": _named(subscriber),
         }
         try:
             order = self.order(process_id, body)
@@ -248,6 +257,14 @@ def _refusal(error: GeoCropError | Problem) -> ProcessorExecuteError:
     refusal.http_status_code = problem.status
     refusal.ogc_exception_code = problem.type
     return refusal
+
+
+def _named(subscriber: Subscriber | None) -> dict[str, str | None] | None:
+    """A subscriber as an execution request names it."""
+    if subscriber is None:
+        return None
+    addresses = (subscriber.success_uri, subscriber.in_progress_uri, subscriber.failed_uri)
+    return dict(zip(OCCASIONS, addresses, strict=True))
 
 
 def _shown(inputs: dict[str, Any]) -> dict[str, Any]:

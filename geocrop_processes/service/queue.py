@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 from celery import Celery  # type: ignore[import-untyped]
+from kombu import Exchange, Queue  # type: ignore[attr-defined]
 from kombu.exceptions import ChannelError, OperationalError
 from redis.exceptions import RedisError
 
@@ -21,6 +22,10 @@ WORK = "geocrop.work"
 """The task that claims a step and does it."""
 QUEUE = "geocrop"
 """Its queue."""
+DELIVER = "geocrop.deliver"
+"""The task that claims a callback and delivers it."""
+CALLBACKS = "geocrop-callbacks"
+"""Its queue: a worker of its own can take it (`-Q geocrop-callbacks`), any other worker takes both in turns."""
 
 _MOST_MESSAGES = 64
 """More messages than this are never waiting: each worker that ends a step sends another."""
@@ -37,6 +42,8 @@ def create_queue(settings: Settings, **transport: Any) -> Celery:
     app = Celery("geocrop", broker=settings.service.broker, set_as_current=False)
     app.conf.update(
         task_default_queue=QUEUE,
+        task_queues=[_queue(name) for name in (QUEUE, CALLBACKS)],
+        task_routes={DELIVER: {"queue": CALLBACKS, "routing_key": CALLBACKS}},
         task_ignore_result=True,
         task_acks_late=True,
         task_reject_on_worker_lost=True,
@@ -60,6 +67,10 @@ def create_queue(settings: Settings, **transport: Any) -> Celery:
     return app
 
 
+def _queue(name: str) -> Any:
+    return Queue(name, Exchange(name), routing_key=name)  # type: ignore[no-untyped-call]
+
+
 @cache
 def _publisher(settings: Settings) -> Celery:
     """The queue as those use it who only publish: a worker waits for messages much longer than they wait."""
@@ -68,7 +79,7 @@ def _publisher(settings: Settings) -> Celery:
     return create_queue(settings, socket_timeout=_ANSWER_S)
 
 
-def publish(settings: Settings) -> None:
+def publish(settings: Settings, task: str = WORK) -> None:
     """Tell the workers that there is work.
 
     Raises:
@@ -76,7 +87,7 @@ def publish(settings: Settings) -> None:
     """
     app = _publisher(settings)
     try:
-        app.send_task(WORK, retry=False)
+        app.send_task(task, retry=False)
     except (OperationalError, RedisError, OSError) as error:
         raise _unavailable(error) from error
 
@@ -118,14 +129,19 @@ def republish(settings: Settings, store: JobStore) -> int:
         BrokerUnavailable: the queue does not answer.
         StoreUnavailable: the job store does not.
     """
-    due = min(sum(store.due().values()), _MOST_MESSAGES)
-    missing = max(0, due - waiting(settings)) if due else 0
+    steps = _publish_missing(settings, WORK, QUEUE, sum(store.due().values()))
+    return steps + _publish_missing(settings, DELIVER, CALLBACKS, store.deliveries.due())
+
+
+def _publish_missing(settings: Settings, task: str, queue: str, due: int) -> int:
+    due = min(due, _MOST_MESSAGES)
+    missing = max(0, due - waiting(settings, queue)) if due else 0
     for _ in range(missing):
-        publish(settings)
+        publish(settings, task)
     return missing
 
 
-def waiting(settings: Settings) -> int:
+def waiting(settings: Settings, queue: str = QUEUE) -> int:
     """How many messages nobody has taken yet.
 
     Raises:
@@ -134,7 +150,7 @@ def waiting(settings: Settings) -> int:
     app = _publisher(settings)
     try:
         with app.connection_for_write() as connection:
-            declared = connection.default_channel.queue_declare(QUEUE, passive=True)
+            declared = connection.default_channel.queue_declare(queue, passive=True)
     except ChannelError:  # an empty queue does not exist
         return 0
     except (OperationalError, RedisError, OSError) as error:

@@ -9,6 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
+from geocrop_processes.service.callbacks import due as callbacks
+from geocrop_processes.service.callbacks import subscriber
 from geocrop_processes.service.schema import clock, jobs, plans, steps
 from geocrop_processes.service.steps import (
     BACKOFF_S,
@@ -94,6 +96,7 @@ def finished(
             product=result.get("job_id"),
         )
     )
+    callbacks.announce(connection, step.job_id, subscriber.SUCCEEDED)
     return True
 
 

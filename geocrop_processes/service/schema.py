@@ -111,6 +111,27 @@ items = Table(
 )
 
 
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("job_id", String(64), ForeignKey("jobs.id"), nullable=False, index=True),
+    Column("occasion", String(16), nullable=False),
+    Column("address", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    # from when on it may be claimed: when it is due, or when its lease ends
+    Column("at", Double, nullable=False),
+    Column("attempt", Integer, nullable=False, default=0),
+    Column("failures", Integer, nullable=False, default=0),
+    Column("messages", Integer, nullable=False, default=0),
+    # as of when the last message told of the job
+    Column("told", Double),
+    # why the last attempt failed
+    Column("reason", Text),
+    Index("deliveries_by_state", "state", "at"),
+)
+
+
 class Now(FunctionElement[float]):
     """Seconds since 1970 by the database's clock when the statement came.
 

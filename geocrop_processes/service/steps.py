@@ -22,11 +22,16 @@ from sqlalchemy import (
     update,
 )
 
+from geocrop_processes.service.callbacks import due as callbacks
+from geocrop_processes.service.callbacks import subscriber
 from geocrop_processes.service.schema import Now, clock, jobs, steps
 
 PLAN, BLOCK, FINISH, RUN, CLEAN = "plan", "block", "finish", "run", "clean"
 KINDS = (RUN, PLAN, FINISH, BLOCK, CLEAN)
 """The kinds of steps: `run` does a simple process whole, `clean` removes what a closed job has left."""
+
+BLOCKWISE = frozenset({"crop-classification", "sample-extraction", "feature-extraction"})
+"""The processes that are planned and done block by block; any other one is a single step."""
 
 ACCEPTED, RUNNING = "accepted", "running"
 SUCCESSFUL, FAILED, DISMISSED = "successful", "failed", "dismissed"
@@ -106,9 +111,11 @@ def take(connection: Connection, row: Row[Any], lease_s: float) -> Step | None:
     turn = select(func.max(jobs.c.turn) + 1).scalar_subquery()
     job = update(jobs).where(jobs.c.id == row.job_id)
     connection.execute(job.values(turn=turn))
-    connection.execute(
+    started = connection.execute(
         job.where(jobs.c.status == ACCEPTED).values(status=RUNNING, started=now, updated=now)
     )
+    if started.rowcount:
+        callbacks.announce(connection, row.job_id, subscriber.IN_PROGRESS)
     return Step(row.id, row.job_id, row.kind, row.name, attempt, failures)
 
 
@@ -127,11 +134,13 @@ def renew(connection: Connection, step: Step, lease_s: float) -> bool:
 def fail_job(connection: Connection, job_id: str, error: dict[str, Any]) -> None:
     """The open job has failed: its steps are closed."""
     now = clock(connection)
-    connection.execute(
+    failed = connection.execute(
         update(jobs)
         .where(jobs.c.id == job_id, jobs.c.status.in_(OPEN))
         .values(status=FAILED, message=error["detail"], error=error, updated=now, finished=now)
     )
+    if failed.rowcount:
+        callbacks.announce(connection, job_id, subscriber.FAILED)
     close(connection, job_id)
 
 

@@ -26,10 +26,11 @@ from geocrop_processes.errors import (
 from geocrop_processes.pipeline.abandon import Asked
 from geocrop_processes.pipeline.block import discard_results
 from geocrop_processes.service import steps
+from geocrop_processes.service.callbacks.deliver import deliver
 from geocrop_processes.service.context import WorkerContext
 from geocrop_processes.service.lease import kept
 from geocrop_processes.service.problems import problem_of
-from geocrop_processes.service.queue import WORK, create_queue, republish
+from geocrop_processes.service.queue import DELIVER, WORK, create_queue, republish
 from geocrop_processes.service.steps import Step
 from geocrop_processes.service.work import WORK_OF
 from geocrop_processes.service.work.files import folder_of, sweep_uploads
@@ -154,6 +155,9 @@ def create_worker(settings: Settings) -> Celery:
         context = context_of(os.getpid())
         work(context, lambda: republish(settings, context.store))
 
+    def do_deliver() -> None:
+        deliver(context_of(os.getpid()))
+
     def warm_up(**_signal: object) -> None:
         settings.warm_up()
 
@@ -161,4 +165,5 @@ def create_worker(settings: Settings) -> Celery:
     worker_init.connect(warm_up, weak=False)
     # of this app alone: Celery would give it to every app that the process makes
     app.task(do_work, name=WORK, shared=False)
+    app.task(do_deliver, name=DELIVER, shared=False)
     return app

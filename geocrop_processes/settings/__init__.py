@@ -22,6 +22,7 @@ from geocrop_processes.models import neighbours
 from geocrop_processes.registry import Registry
 from geocrop_processes.settings.sections import (
     CacheSettings,
+    CallbackSettings,
     CatalogSettings,
     ImagerySettings,
     MapSettings,
@@ -37,6 +38,7 @@ from geocrop_processes.storage import MODELS, Storage
 
 __all__ = [
     "CacheSettings",
+    "CallbackSettings",
     "CatalogSettings",
     "ImagerySettings",
     "MapSettings",
@@ -75,6 +77,7 @@ class Settings(BaseSettings):
     service: ServiceSettings = ServiceSettings()
     uploads: UploadSettings = UploadSettings()
     pages: PageSettings = PageSettings()
+    callbacks: CallbackSettings = CallbackSettings()
 
     @classmethod
     def read(cls) -> Self:
@@ -98,9 +101,9 @@ class Settings(BaseSettings):
         except ValidationError as error:
             first = error.errors()[0]
             name = "GEOCROP_" + "__".join(str(part).upper() for part in first["loc"])
-            raise InvalidSetting(
-                f"{name}={first['input']!r} is not usable: {first['msg']}."
-            ) from error
+            # a secret is nobody's business, nor is one that is misspelt
+            value = "" if "SECRET" in name or name.endswith("CALLBACKS") else f"={first['input']!r}"
+            raise InvalidSetting(f"{name}{value} is not usable: {first['msg']}.") from error
 
     def open_storage(self) -> Storage:
         """The object store, its buckets made where they were missing."""

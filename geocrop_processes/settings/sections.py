@@ -1,11 +1,15 @@
 """The sections of what a deployment can set: each value with its default, its bounds and its meaning."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from geocrop_processes.simulation.demonstration import ARCHIVE, MODEL
+
+
+HOSTS = r"^[A-Za-z0-9.:, -]*$"
+"""The form of a list of hosts."""
 
 
 class Section(BaseModel):
@@ -168,12 +172,53 @@ class PageSettings(Section):
     map_attribution: str = Field("", description="Whose background map it is: shown on it.")
 
 
+class CallbackSettings(Section):
+    """Whom the service may call back when a job asks for it (`subscriber`)."""
+
+    hosts: str = Field(
+        "",
+        pattern=HOSTS,
+        description="Hosts that callbacks may be sent to over https, separated by commas, such as "
+        "`app.example.org,hooks.example.org:8443`; none where it is empty: callbacks are not offered then. A host of a "
+        "private address is never asked.",
+    )
+    secret: str | None = Field(
+        None,
+        pattern=r"^whsec_[A-Za-z0-9+/]{32,88}={0,2}$",
+        repr=False,
+        description="What callbacks are signed with, as Standard Webhooks writes it: `whsec_` and 24 to 64 bytes in "
+        "base64. Needed where hosts are named.",
+    )
+    timeout_s: float = Field(
+        10.0, gt=0, le=60, description="Seconds until a callback must have been answered."
+    )
+    attempts: int = Field(
+        8,
+        ge=1,
+        le=20,
+        description="How often a callback is tried: 5 s after the first failure, then after four times as long each, "
+        "after an hour at most.",
+    )
+    progress_s: float = Field(
+        10.0,
+        ge=1,
+        le=3600,
+        description="Seconds between two callbacks about the progress of a job.",
+    )
+
+    @model_validator(mode="after")
+    def _signed(self) -> Self:
+        if self.hosts.strip() and self.secret is None:
+            raise ValueError("callbacks are signed: GEOCROP_CALLBACKS__SECRET is needed")
+        return self
+
+
 class UploadSettings(Section):
     """What clients may bring: labels and tables, by value or by reference."""
 
     hosts: str = Field(
         "",
-        pattern=r"^[A-Za-z0-9.:, -]*$",
+        pattern=HOSTS,
         description="Hosts that files may be fetched from over https, separated by commas, such as "
         "`data.example.org,files.example.org:8443`; none where it is empty. A host of a private address is never asked.",
     )

@@ -12,7 +12,7 @@ from geocrop_processes.pipeline.block import discard_results
 from geocrop_processes.publish.assets import ProducedFile
 from geocrop_processes.service import uploads
 from geocrop_processes.service.context import WorkerContext
-from geocrop_processes.service.fetch import Limits
+from geocrop_processes.service.outward import Limits
 from geocrop_processes.service.steps import Step
 from geocrop_processes.service.uploads import Upload
 from geocrop_processes.storage import RESULTS

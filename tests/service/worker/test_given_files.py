@@ -13,8 +13,9 @@ from geocrop_processes.errors import Abandoned, InvalidUpload, SourceUnavailable
 from geocrop_processes.pipeline import train as pipeline_train
 from geocrop_processes.publish.assets import ProducedFile
 from geocrop_processes.service import uploads
-from geocrop_processes.service.fetch import Fetched, Limits
+from geocrop_processes.service.fetch import Fetched
 from geocrop_processes.service.jobs import Job, JobStore
+from geocrop_processes.service.outward import Limits
 from geocrop_processes.service.steps import Step
 from geocrop_processes.service.uploads import Upload
 from geocrop_processes.service.work import files
