@@ -7,7 +7,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from geocrop_processes.simulation.demonstration import ARCHIVE, MODEL
 
-
 HOSTS = r"^[A-Za-z0-9.:, -]*$"
 """The form of a list of hosts."""
 
