@@ -152,6 +152,8 @@ def _tell_problems(app: FastAPI) -> None:
         detail = str(error.detail)
         if error.status_code == HTTPStatus.NOT_FOUND and detail == title:
             detail = f"There is nothing at {request.url.path}."
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            detail = f"{request.method} is not allowed at {request.url.path}."
         headers = dict(error.headers or {})
         return problem_page(request, Problem(error.status_code, title, detail, headers=headers))
 

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,6 +31,7 @@ from geocrop_processes.domain.grid import Block, Grid
 from geocrop_processes.domain.legend import CropClass, Legend
 from geocrop_processes.domain.season import Season
 from geocrop_processes.models.card import ModelCard
+from geocrop_processes.pipeline.product import ITEM
 from geocrop_processes.publish.assets import KINDS, ProductAsset
 from geocrop_processes.publish.cog import write_class_map
 from geocrop_processes.publish.record import MapRecord, SourceScene
@@ -43,6 +44,7 @@ from geocrop_processes.service.app import create_app
 from geocrop_processes.service.embedded import environment
 from geocrop_processes.service.host import CONFIG
 from geocrop_processes.service.jobs import JobStore
+from geocrop_processes.service.processes import ITEM_TYPE
 from geocrop_processes.service.steps import Step
 from geocrop_processes.settings import ServiceSettings, Settings
 from geocrop_processes.storage import RESULTS, Storage
@@ -106,7 +108,14 @@ class Shop:
     def publish(
         self, job_id: str, lon: float = 30.2, lat: float = -17.36, year: int = 2022
     ) -> Made:
-        """Run the job `job_id` without the imagery: three stripes of classes in a circle of 600 m."""
+        """Add the job `job_id`, and do it without the imagery."""
+        self.store.add(job_id, "crop-classification", {}, {})
+        return self.complete(job_id, lon, lat, year)
+
+    def complete(
+        self, job_id: str, lon: float = 30.2, lat: float = -17.36, year: int = 2022
+    ) -> Made:
+        """Do a job without the imagery: three stripes of classes in a circle of 600 m."""
         aoi, season = Aoi(lon, lat, 600.0), Season(year)
         grid = Grid.of_aoi(aoi, 32736)
         stripes = np.resize(np.repeat(np.array([1, 4, 13], np.uint8), 9), grid.shape)
@@ -145,11 +154,11 @@ class Shop:
         files = {path.name: path.read_bytes() for path in folder.iterdir()}
         for name, content in files.items():
             self.storage.put(RESULTS, f"results/{job_id}/{name}", content, "text/plain")
-        self.store.add(job_id, "crop-classification", {}, {})
         plan = self.claim("plan")
         assert self.store.planned(plan, b"{}", ["0-0"], record.digest)
         assert self.store.block_done(self.claim("block"))
-        result = {"job_id": job_id, "outputs": {}, "summary": {}}
+        summary = json.loads(files["summary.json"])
+        result = {"job_id": job_id, "outputs": _told(files), "summary": summary}
         assert self.store.finished(self.claim("finish"), result, item)
         return Made(job_id, classes, files)
 
@@ -157,6 +166,21 @@ class Shop:
         step = self.store.claim([kind])
         assert step is not None
         return step
+
+
+def _told(files: Mapping[str, bytes]) -> dict[str, Any]:
+    """A product's files as a worker reports them."""
+    kinds = {kind.file_name: (key, kind.media_type) for key, kind in KINDS.items()}
+    kinds[ITEM] = ("item", ITEM_TYPE)
+    return {
+        kinds[name][0]: {
+            "file": name,
+            "media_type": kinds[name][1],
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "size": len(content),
+        }
+        for name, content in files.items()
+    }
 
 
 @pytest.fixture
