@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 import pytest
-from ogc_api_processes_client.configuration import Configuration
 from ogc_api_processes_client.api.execute_api import ExecuteApi
 from ogc_api_processes_client.api_client_wrapper import ApiClientWrapper
+from ogc_api_processes_client.configuration import Configuration
 from ogc_api_processes_client.exceptions import ApiException
 from ogc_api_processes_client.models.execute import Execute
 from ogc_api_processes_client.models.execute_inputs_value import ExecuteInputsValue
