@@ -18,12 +18,12 @@ from geocrop_processes.service.described import (
 )
 from geocrop_processes.service.filters import JOB_FILTERS, job_filters, listed
 from geocrop_processes.service.host import Host
-from geocrop_processes.service.jobs import Entry, Job
+from geocrop_processes.service.jobs import Entry, Job, JobStore
 from geocrop_processes.service.negotiation import page_links, wants_html, whole_number
 from geocrop_processes.service.outcome import Outcome
 from geocrop_processes.service.pages.views import job_page, jobs_page, results_page
 from geocrop_processes.service.problems import RESULT_NOT_READY, Problem
-from geocrop_processes.service.results import RETRY_AFTER_S, status_info
+from geocrop_processes.service.results import status_info
 from geocrop_processes.service.steps import DISMISSED, FAILED, OPEN
 from geocrop_processes.service.urls import public_url
 
@@ -178,15 +178,17 @@ def _add_results(router: APIRouter, host: Host) -> None:
 
 def _status(request: Request, host: Host, job: Job) -> Response:
     """A job's status as it is asked for."""
-    document = status_info(job, host.manager.parts.settings)
+    parts = host.manager.parts
+    document = status_info(job, parts.settings)
+    headers = retry_after(parts.store, job)
     if wants_html(request):
-        return job_page(request, host.manager, job, document, retry_after(job))
-    return JSONResponse(document, headers=retry_after(job))
+        return job_page(request, host.manager, job, document, headers)
+    return JSONResponse(document, headers=headers)
 
 
-def retry_after(job: Entry) -> dict[str, str]:
+def retry_after(store: JobStore, job: Entry) -> dict[str, str]:
     """When to ask again for a job that is still open, as a header."""
-    return {"Retry-After": str(RETRY_AFTER_S)} if job.status in OPEN else {}
+    return {"Retry-After": str(store.pace.seconds())} if job.status in OPEN else {}
 
 
 def outcome_of(host: Host, job: Job) -> Outcome:
@@ -197,7 +199,8 @@ def outcome_of(host: Host, job: Job) -> Outcome:
     """
     if job.status in OPEN:
         detail = f"The job {job.id} is {job.status} ({job.progress} %): there are no results yet."
-        raise Problem(404, "Results are not ready", detail, RESULT_NOT_READY, retry_after(job))
+        headers = retry_after(host.manager.parts.store, job)
+        raise Problem(404, "Results are not ready", detail, RESULT_NOT_READY, headers)
     if job.status == DISMISSED:
         raise Problem(410, "Dismissed", f"The job {job.id} was dismissed: it has no results.")
     if job.status == FAILED:

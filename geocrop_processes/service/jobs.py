@@ -13,6 +13,7 @@ from sqlalchemy import func, insert, select, update
 from geocrop_processes.errors import UnknownJob
 from geocrop_processes.service import products, records, reports, steps
 from geocrop_processes.service.callbacks.due import Deliveries
+from geocrop_processes.service.pace import Pace
 from geocrop_processes.service.records import Entry, Job
 from geocrop_processes.service.schema import Database, Now, clock, jobs, plans
 from geocrop_processes.service.steps import Step
@@ -39,6 +40,7 @@ class JobStore:
     def __init__(self, url: str, *, lease_s: float, attempts: int) -> None:
         self._database = Database(url)
         self.deliveries = Deliveries(self._database)
+        self.pace = Pace(self._database)
         self.lease_s = lease_s
         self._attempts = attempts
 
@@ -108,14 +110,7 @@ class JobStore:
     ) -> tuple[list[Entry], int]:
         """A page of jobs, the newest first, and how many there are.
 
-        Args:
-            process: of this process, or of one of these.
-            status: in one of these states.
-            since: created then or later.
-            until: created then or earlier.
-            min_s: ran at least so many seconds, up to now where they still run.
-            max_s: ran at most so many seconds.
-            owner: of this owner.
+        Args: those of `records.Filter`, where a condition that is left out holds for every job;
             limit: the most jobs of the page.
             offset: how many newer ones to leave out.
         """

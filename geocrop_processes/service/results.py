@@ -8,9 +8,6 @@ from geocrop_processes.service.steps import OPEN, SUCCESSFUL
 from geocrop_processes.service.urls import public_url
 from geocrop_processes.settings import Settings
 
-RETRY_AFTER_S = 1
-"""Seconds until asking again for an open job may show something new."""
-
 _RESULTS_REL = "http://www.opengis.net/def/rel/ogc/1.0/results"
 
 

@@ -157,7 +157,8 @@ async def _as_job(host: Host, job: Job, preferred: Preferences, request: Request
     applied = ["respond-async"] * preferred.respond_async + [f"wait={wait_s}"] * (wait_s > 0)
     headers = {"Preference-Applied": ", ".join(applied)} if applied else {}
     if job.status in OPEN or not host.manager.runs_at_once(job.process):
-        headers |= {"Location": job_url(parts.settings, job.id), **retry_after(job)}
+        headers |= await run_in_threadpool(retry_after, parts.store, job)
+        headers["Location"] = job_url(parts.settings, job.id)
         return JSONResponse(status_info(job, parts.settings), 201, headers)
     response = await run_in_threadpool(_results, host, job, request)
     links = [response.headers.get("Link"), f'<{job_url(parts.settings, job.id)}>; rel="monitor"']
