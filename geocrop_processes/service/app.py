@@ -16,7 +16,7 @@ from geocrop_processes.errors import GeoCropError
 from geocrop_processes.service.assets import assets_router
 from geocrop_processes.service.catalog import add_catalog
 from geocrop_processes.service.edge import MAX_BODY, Edge
-from geocrop_processes.service.head import AnswersHead
+from geocrop_processes.service.head import AnswersHead, methods_of
 from geocrop_processes.service.host import Host, host_router
 from geocrop_processes.service.job_routes import jobs_router
 from geocrop_processes.service.jobs import JobStore
@@ -155,6 +155,10 @@ def _tell_problems(app: FastAPI) -> None:
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             detail = f"{request.method} is not allowed at {request.url.path}."
         headers = dict(error.headers or {})
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            allowed = ", ".join(methods_of(app, request.scope))
+            headers["Allow"] = allowed
+            detail = f"{request.url.path} has no {request.method}; allowed are {allowed}."
         return problem_page(request, Problem(error.status_code, title, detail, headers=headers))
 
     @app.exception_handler(Exception)

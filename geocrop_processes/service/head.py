@@ -1,4 +1,4 @@
-"""HEAD wherever GET is (RFC 9110, 9.1): answered as GET is, without the body."""
+"""HEAD wherever GET is (RFC 9110, 9.1): answered as GET is, without the body; and which methods an address has."""
 
 from starlette.applications import Starlette
 from starlette.routing import Match
@@ -33,3 +33,16 @@ class AnswersHead:
 
     def _is_known(self, scope: Scope) -> bool:
         return any(route.matches(scope)[0] is Match.FULL for route in self._routes.routes)
+
+
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+def methods_of(routes: Starlette, scope: Scope) -> list[str]:
+    """The methods that the address of a request has, whichever of several routes answers them."""
+    have = [
+        method
+        for method in _METHODS
+        if any(r.matches({**scope, "method": method})[0] is Match.FULL for r in routes.routes)
+    ]
+    return ["HEAD", *have] if "GET" in have else have

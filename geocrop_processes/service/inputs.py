@@ -206,7 +206,9 @@ def _check_outputs(outputs: Any, process: Description) -> None:
 def _check_written(name: str, wanted: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     """Accept how an output is to be written."""
     told, possible = wanted.get("mediaType"), media_types_of(schema)
-    if told is not None and told not in {*possible, *(kind.partition(";")[0] for kind in possible)}:
+    # compared one by one: what is told may be anything
+    known = [*possible, *(kind.partition(";")[0] for kind in possible)]
+    if told is not None and told not in known:
         raise invalid(
             f"The mediaType of the output {name!r} is {_shown(told)}, offered are {', '.join(possible)}."
         )

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from fastapi.testclient import TestClient
 
 from geocrop_processes.service.app import create_app
 from geocrop_processes.settings import ServiceSettings, Settings
@@ -95,3 +96,16 @@ def test_head_of_a_file_reads_nothing_of_it(url: str, shop: Any) -> None:
 def test_pages_of_other_origins_may_ask_with_head(url: str) -> None:
     answer = httpx.head(f"{url}/jobs/job-1", headers={"Origin": "https://example.org"})
     assert answer.headers["access-control-allow-origin"] == "*"
+
+
+def test_an_address_names_all_its_methods(shop: Any) -> None:
+    with TestClient(create_app(shop.settings, store=shop.store)) as client:
+        for path, methods in (
+            ("/jobs/x", {"HEAD", "GET", "DELETE"}),
+            ("/stac/search", {"HEAD", "GET", "POST"}),
+            ("/processes/echo/execution", {"POST"}),
+        ):
+            answer = client.put(path)
+            assert answer.status_code == 405
+            assert set(answer.headers["allow"].split(", ")) == methods
+            assert all(method in answer.json()["detail"] for method in methods)

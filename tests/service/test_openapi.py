@@ -82,7 +82,7 @@ def test_problems_are_problem_documents(document: Any) -> None:
         for operation in operations.values():
             for status, answer in operation["responses"].items():
                 if status >= "400":
-                    assert [*answer["content"]] == ["application/problem+json"]
+                    assert [*answer["content"]] == ["application/problem+json", "text/html"]
 
 
 @pytest.mark.parametrize("process", DESCRIPTIONS)

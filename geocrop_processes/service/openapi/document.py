@@ -14,10 +14,11 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 import geocrop_processes
-from geocrop_processes.service.described import HEADERS, PARAMETERS, problems
+from geocrop_processes.service.described import HEADERS, HTML, PARAMETERS, Responses, problems
 from geocrop_processes.service.openapi.executions import EXECUTION, executions
 from geocrop_processes.service.openapi.schema30 import schema30
 from geocrop_processes.service.openapi.schemas import SCHEMAS
+from geocrop_processes.service.problems import MEDIA_TYPE as PROBLEM
 from geocrop_processes.service.processes import Description
 from geocrop_processes.service.urls import public_url
 from geocrop_processes.settings import Settings
@@ -55,7 +56,7 @@ def document(app: FastAPI, settings: Settings, processes: Mapping[str, Descripti
         servers=[{"url": public_url(settings)}],
         license_info=_LICENSE,
     )
-    paths = {_camel(path): _operations(said) for path, said in made["paths"].items()}
+    paths = {_camel(path): _operations(path, said) for path, said in made["paths"].items()}
     template = paths.get(EXECUTION)
     if template is not None:
         paths |= executions(template["post"], processes)
@@ -93,21 +94,26 @@ class _Plain(yaml.SafeDumper):  # type: ignore[misc] # PyYAML ships no types
         return True
 
 
-def _operations(said: Json) -> Json:
+def _operations(path: str, said: Json) -> Json:
+    """The operations of a path; what it names may not be there."""
+    common = problems(*_ANYWHERE, *([404] if "{" in path else []))
     return {
-        method: _operation(method, one) if method in _METHODS else one
+        method: _operation(method, one, common) if method in _METHODS else one
         for method, one in said.items()
     }
 
 
-def _operation(method: str, said: Json) -> Json:
+def _operation(method: str, said: Json, common: Responses) -> Json:
     """An operation with what is so for all of them, and with names as OGC and STAC write them."""
-    responses = {status: one for status, one in said["responses"].items() if not _is_fastapis(one)}
+    own = {status: one for status, one in said["responses"].items() if not _is_fastapis(one)}
+    if "requestBody" in said:
+        common = common | problems(413)
+    responses = {str(status): one for status, one in common.items()} | own
+    responses = {status: _also_a_page(one) for status, one in responses.items()}
     said = said | {
-        "responses": {str(status): one for status, one in problems(*_ANYWHERE).items()} | responses,
+        "responses": dict(sorted(responses.items())),
         "parameters": [_named(one) for one in said.get("parameters", [])],
     }
-    said["responses"] = dict(sorted(said["responses"].items()))
     if "_" in said["operationId"]:
         # FastAPI's own choice, which says the path twice
         words = f"{method} {' '.join(said.get('tags', []))} {said['summary']}"
@@ -121,6 +127,14 @@ def _operation(method: str, said: Json) -> Json:
 def _is_fastapis(response: Json) -> bool:
     """Whether it is FastAPI's answer to unusable parameters, which is a problem document here."""
     return "HTTPValidationError" in str(response.get("content"))
+
+
+def _also_a_page(response: Json) -> Json:
+    """A problem document is a page for whoever asks for pages."""
+    content = response.get("content", {})
+    if PROBLEM not in content:
+        return response
+    return response | {"content": content | {HTML: {"schema": {"type": "string"}}}}
 
 
 def _named(parameter: Json) -> Json:

@@ -6,6 +6,7 @@ from typing import Any
 from geocrop_processes.service.described import JSON, ref
 from geocrop_processes.service.given import FileKind
 from geocrop_processes.service.processes import FILE_INPUTS, Description
+from geocrop_processes.service.processes.description import media_types_of
 
 Json = dict[str, Any]
 
@@ -48,7 +49,7 @@ def _request(description: Description) -> Json:
     kinds = FILE_INPUTS.get(description["id"], {})
     inputs = {key: _input(one, kinds.get(key)) for key, one in description["inputs"].items()}
     needed = [key for key, one in description["inputs"].items() if one["minOccurs"]]
-    modes = {"type": "string", "enum": description["outputTransmission"]}
+    modes = _one_of(*description["outputTransmission"])
     given: Json = {"type": "object", "properties": inputs, "additionalProperties": False}
     if needed:
         given["required"] = needed
@@ -60,6 +61,7 @@ def _request(description: Description) -> Json:
             "inputs": given,
             "outputs": {
                 "type": "object",
+                "nullable": True,
                 "description": "Those that are wanted; all where none is named.",
                 "properties": {
                     key: _wanted(one, modes) for key, one in description["outputs"].items()
@@ -80,16 +82,17 @@ def _wanted(output: Json, modes: Json) -> Json:
     }
 
 
+def _one_of(*values: str) -> Json:
+    """One of these texts; or null, which is as good as nothing: clients write what they were not told so."""
+    return {"type": "string", "nullable": True, "enum": [*values, None]}
+
+
 def _format(schema: Json) -> Json:
-    said: Json = {
-        "mediaType": {
-            "type": "string",
-            "enum": [schema.get("contentMediaType", "application/json")],
-        }
-    }
-    if "contentEncoding" in schema:
-        said["encoding"] = {"type": "string", "enum": [schema["contentEncoding"]]}
-    return {"type": "object", "properties": said}
+    possible = media_types_of(schema)
+    kinds = dict.fromkeys([*possible, *(kind.partition(";")[0] for kind in possible)])
+    encodings = [schema["contentEncoding"]] if "contentEncoding" in schema else []
+    said = {"mediaType": _one_of(*kinds), "encoding": _one_of(*encodings)}
+    return {"type": "object", "nullable": True, "properties": said}
 
 
 def _input(about: Json, kind: FileKind | None) -> Json:
@@ -117,10 +120,11 @@ def _qualified(schema: Json, kind: FileKind | None) -> Json:
     media_types = [schema.get("contentMediaType", JSON)] if kind is None else [*kind.media_types]
     properties: Json = {
         "value": schema,
-        "mediaType": {"type": "string", "enum": media_types},
+        "mediaType": _one_of(*media_types),
     }
-    if kind is not None or "contentEncoding" in schema:
-        properties["encoding"] = {"type": "string", "enum": ["base64"]}
+    properties["encoding"] = _one_of(
+        *(["base64"] if kind is not None or "contentEncoding" in schema else [])
+    )
     return {"type": "object", "required": ["value"], "properties": properties}
 
 

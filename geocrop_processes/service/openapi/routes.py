@@ -65,9 +65,11 @@ def openapi_router(app: FastAPI, settings: Settings) -> APIRouter:
     written: dict[str, str] = {}
 
     def openapi(request: Request) -> Response:
-        wanted = _wanted(request)
+        wanted, ui = _wanted(request), request.query_params.get("ui", "swagger")
+        if ui not in _PAGES:
+            raise invalid(f"The parameter 'ui' is {ui!r}, allowed are {', '.join(_PAGES)}.")
         if wanted == "html":
-            return _page(request.query_params.get("ui", "swagger"), origin)
+            return _page(ui, origin)
         if wanted == "json":
             return JSONResponse(app.openapi(), media_type=MEDIA_TYPE)
         if not written:
@@ -112,8 +114,6 @@ def _wanted(request: Request) -> str:
 
 def _page(ui: str, origin: str) -> Response:
     """A page that loads nothing from elsewhere."""
-    if ui not in _PAGES:
-        raise invalid(f"The parameter 'ui' is {ui!r}, allowed are {', '.join(_PAGES)}.")
     body, script = _PAGES[ui]
     digest = b64encode(sha256(script.encode()).digest()).decode()
     headers = {
