@@ -148,21 +148,22 @@ def _tell_problems(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - for whoever reads types
-        title = HTTPStatus(error.status_code).phrase
-        detail = str(error.detail)
-        if error.status_code == HTTPStatus.NOT_FOUND and detail == title:
-            detail = f"There is nothing at {request.url.path}."
-        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            detail = f"{request.method} is not allowed at {request.url.path}."
-        headers = dict(error.headers or {})
-        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            allowed = ", ".join(methods_of(app, request.scope))
-            headers["Allow"] = allowed
-            detail = f"{request.url.path} has no {request.method}; allowed are {allowed}."
-        return problem_page(request, Problem(error.status_code, title, detail, headers=headers))
+        return problem_page(request, _refusal(app, request, error))
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:
         _LOG.error("%s %s", request.method, request.url.path, exc_info=error)
         detail = "Something went wrong that should not; the server's log says what."
         return problem_page(request, Problem(500, "Internal error", detail))
+
+
+def _refusal(app: FastAPI, request: Request, error: HTTPException) -> Problem:
+    """What a client is told where no route answers it."""
+    path, title, detail = request.url.path, HTTPStatus(error.status_code).phrase, str(error.detail)
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.NOT_FOUND and detail == title:
+        detail = f"There is nothing at {path}."
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = headers["Allow"] = ", ".join(methods_of(app, request.scope))
+        detail = f"{path} has no {request.method}; allowed are {allowed}."
+    return Problem(error.status_code, title, detail, headers=headers)

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from geocrop_processes.service.described import JSON, ref
+from geocrop_processes.service.callbacks.subscriber import FAILED, IN_PROGRESS, SUCCEEDED
+from geocrop_processes.service.described import JSON, body, ref
 from geocrop_processes.service.given import FileKind
 from geocrop_processes.service.processes import FILE_INPUTS, Description
 from geocrop_processes.service.processes.description import media_types_of
@@ -12,6 +13,27 @@ Json = dict[str, Any]
 
 EXECUTION = "/processes/{processId}/execution"
 """The path of every execution."""
+
+_TOLD = {
+    SUCCEEDED: ("The results.", "results"),
+    IN_PROGRESS: ("How far the job is.", "statusInfo"),
+    FAILED: ("Why there are no results.", "exception"),
+}
+
+
+def _callback(text: str, schema: str) -> Json:
+    return {
+        "summary": text,
+        "requestBody": body(JSON, schema=ref(schema)),
+        "responses": {"200": {"description": "Received; any other status is tried again later."}},
+    }
+
+
+_CALLBACKS: Json = {
+    name: {f"{{$request.body#/subscriber/{name}}}": {"post": _callback(*said)}}
+    for name, said in _TOLD.items()
+}
+"""What whoever is named as subscriber is told (class `callback`)."""
 
 
 def executions(template: Json, processes: Mapping[str, Description]) -> dict[str, Json]:
@@ -40,6 +62,7 @@ def _execution(template: Json, description: Description) -> Json:
                 JSON: {"schema": _request(description), "example": description["example"]},
             },
         },
+        "callbacks": _CALLBACKS,
         "responses": _responses(template["responses"], description),
     }
 
@@ -69,6 +92,7 @@ def _request(description: Description) -> Json:
                 "additionalProperties": False,
             },
             "response": {"type": "string", "enum": ["document", "raw"], "default": "document"},
+            "subscriber": ref("subscriber"),
         },
     }
 

@@ -5,6 +5,7 @@ They are as strict as the service is, where OGC's own leave open what a server m
 
 from typing import Any
 
+from geocrop_processes.service.callbacks.subscriber import OCCASIONS
 from geocrop_processes.service.described import EXCEPTION, ref
 from geocrop_processes.service.steps import STATUSES
 
@@ -111,12 +112,19 @@ SCHEMAS: dict[str, Json] = {
         "type": "object",
         "additionalProperties": {},
     },
+    "subscriber": _object(
+        ("successUri",),
+        {name: {"type": "string", "format": "uri"} for name in OCCASIONS},
+        description="Who is told what becomes of the job; only hosts that the service lists are told.",
+        nullable=True,
+    ),
     "execute": _object(
         (),
         {
             "inputs": {"type": "object", "additionalProperties": {}},
             "outputs": {"type": "object", "additionalProperties": ref("output")},
             "response": {"type": "string", "enum": ["document", "raw"], "default": "document"},
+            "subscriber": ref("subscriber"),
         },
         description="What a process is given; the address of each process says what it takes.",
     ),
