@@ -131,15 +131,17 @@ def _value(name: str, given: Any, schema: Mapping[str, Any]) -> Any:
 
 
 def _check_format(name: str, given: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
-    pairs = {"mediaType": "contentMediaType", "encoding": "contentEncoding"}
-    for said, described in pairs.items():
-        told = given.get(said)
-        default = "application/json" if said == "mediaType" else None
-        wanted = schema.get(described, default)
-        if told is not None and told != wanted:
-            raise invalid(
-                f"The {said} of the input {name!r} is {_shown(told)}, allowed is {_shown(wanted)}."
-            )
+    """Accept what a qualified value says of itself."""
+    told, possible = given.get("mediaType"), media_types_of(schema)
+    if told is not None and told not in possible:
+        raise invalid(
+            f"The mediaType of the input {name!r} is {_shown(told)}, allowed are {', '.join(possible)}."
+        )
+    encoding, usual = given.get("encoding"), schema.get("contentEncoding")
+    if encoding is not None and encoding != usual:
+        raise invalid(
+            f"The encoding of the input {name!r} is {_shown(encoding)}, allowed is {_shown(usual)}."
+        )
 
 
 def _allowed(error: ValidationError) -> str:

@@ -1,8 +1,10 @@
 """Results written as they were asked for: document, raw, in several parts, by reference; files piece by piece."""
 
 import base64
+import binascii
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
@@ -181,7 +183,8 @@ def _content(output: Output) -> bytes:
     """A value's bytes: a text is itself, or what it stands for; anything else is JSON."""
     if isinstance(output.value, str) and output.media_type != "application/json":
         if output.encoding == "base64":
-            return base64.b64decode(output.value)
+            with suppress(binascii.Error, ValueError):
+                return base64.b64decode(output.value, validate=True)
         return output.value.encode()
     return json.dumps(output.value).encode()
 
