@@ -14,7 +14,6 @@ from starlette.exceptions import HTTPException
 import geocrop_processes
 from geocrop_processes.errors import GeoCropError
 from geocrop_processes.service.assets import assets_router
-from geocrop_processes.service.catalog import add_catalog
 from geocrop_processes.service.edge import MAX_BODY, Edge
 from geocrop_processes.service.head import AnswersHead, methods_of
 from geocrop_processes.service.host import Host, host_router
@@ -28,7 +27,8 @@ from geocrop_processes.service.pages.problems import problem_page
 from geocrop_processes.service.problems import Problem, invalid, problem_of
 from geocrop_processes.service.processes import FILE_INPUTS
 from geocrop_processes.service.routes import processes_router
-from geocrop_processes.service.search import sentence
+from geocrop_processes.service.stac.api import add_catalog
+from geocrop_processes.service.stac.search import sentence
 from geocrop_processes.service.stored_files import EXPOSED_HEADERS, REQUEST_HEADERS
 from geocrop_processes.service.tiles import tiles_router
 from geocrop_processes.settings import Settings

@@ -5,10 +5,12 @@ store can be used by many threads; each process opens its own.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from geocrop_processes.errors import UnknownJob
 from geocrop_processes.service import products, records, reports, steps
@@ -41,6 +43,7 @@ class JobStore:
         self._database = Database(url)
         self.deliveries = Deliveries(self._database)
         self.pace = Pace(self._database)
+        self._catch_up()
         self.lease_s = lease_s
         self._attempts = attempts
 
@@ -150,6 +153,7 @@ class JobStore:
             )
             if dismissed.rowcount:
                 steps.close(connection, job_id)
+                products.withdraw(connection, job_id)
         return self.get(job_id)
 
     def claim(self, kinds: Sequence[str]) -> Step | None:
@@ -222,9 +226,12 @@ class JobStore:
         """Make the job successful with the product of an earlier one of the same digest, if there is one."""
         with self._database.write() as connection:
             earlier = products.newest_of(connection, digest)
-            return earlier is not None and reports.finished(
+            counts = earlier is not None and reports.finished(
                 connection, step, earlier.result, digest
             )
+            if earlier is not None and counts:
+                products.hold(connection, earlier.product)
+            return counts
 
     def failed(self, step: Step, error: dict[str, Any], *, retry: bool) -> bool:
         """Try a step again after a while, or fail its job. False where the report comes too late."""
@@ -276,6 +283,9 @@ class JobStore:
         bbox: Sequence[float] | None = None,
         start: datetime | None = None,
         end: datetime | None = None,
+        area: Any = None,
+        condition: products.Condition | None = None,
+        order: Sequence[Any] = (),
         limit: int = 100,
         offset: int = 0,
     ) -> tuple[Sequence[dict[str, Any]], int]:
@@ -287,9 +297,31 @@ class JobStore:
             bbox: that meet (west, south, east, north), degrees.
             start: that end then or later.
             end: that begin then or earlier.
+            area: whose footprints meet this geometry, degrees.
+            condition: for which this holds, of the columns of `published`.
+            order: by these clauses first.
             limit: the most items of the page.
-            offset: how many newer ones to leave out.
+            offset: how many that come before to leave out.
         """
-        asked = products.Search(collections, ids, bbox, start, end)
+        asked = products.Search(collections, ids, bbox, start, end, area, condition, order)
         with self._database.read() as connection:
             return products.find(connection, asked, limit, offset)
+
+    def state_of_items(self) -> tuple[int, int]:
+        """What is another after any change of the products that there are."""
+        with self._database.read() as connection:
+            return products.state(connection)
+
+    def contents(self) -> products.Contents:
+        """What all products are together."""
+        with self._database.read() as connection:
+            return products.contents(connection)
+
+    def _catch_up(self) -> None:
+        """List what an earlier version has published."""
+        with self._database.read() as connection:
+            missing = products.unlisted(connection)
+        for number in missing:
+            # another process may be doing the same
+            with suppress(IntegrityError), self._database.write() as connection:
+                products.list_again(connection, number)

@@ -1,17 +1,39 @@
-"""Products as the store keeps them, and their STAC items: each function is part of one transaction."""
+"""Products as the store keeps them, and their STAC items: each function is part of one transaction.
 
-from collections.abc import Sequence
+Items are large, and what is searched by is little: the table `published` holds that of each product that a
+successful job uses, and `footprints` its shape. Only the items of a page are read.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, exists, func, insert, select
+import shapely
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Row,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+)
 
-from geocrop_processes.service.schema import items, jobs
+from geocrop_processes.service.schema import footprints, items, jobs, published
 from geocrop_processes.service.steps import SUCCESSFUL
 
 COLLECTION = "crop-maps"
 """The collection of every product."""
+
+Condition = Callable[[Connection], ColumnElement[bool]]
+"""Makes a clause about the columns of `published`; it may look into the store for it."""
+
+_SHAPES = 2000
+"""Shapes that are held at once."""
 
 
 @dataclass(frozen=True)
@@ -28,56 +50,167 @@ class Search:
     """Ends then or later."""
     end: datetime | None
     """Begins then or earlier."""
+    area: Any = None
+    """Footprint meets this geometry, degrees."""
+    condition: Condition | None = None
+    """This holds."""
+    order: Sequence[Any] = ()
+    """What they are ordered by before their age."""
 
-    def conditions(self) -> list[ColumnElement[bool]]:
+    def conditions(self, connection: Connection) -> list[ColumnElement[bool]]:
         """The clauses of the query."""
-        used = exists().where(jobs.c.product == items.c.job_id, jobs.c.status == SUCCESSFUL)
-        clauses: list[ColumnElement[bool]] = [used]
+        clauses: list[ColumnElement[bool]] = []
         if self.collections is not None:
-            clauses.append(items.c.collection.in_(self.collections))
+            clauses.append(published.c.collection.in_(self.collections))
         if self.ids is not None:
-            clauses.append(items.c.job_id.in_(self.ids))
+            clauses.append(published.c.job_id.in_(self.ids))
         if self.bbox is not None:
-            west, south, east, north = self.bbox
-            clauses += [items.c.west <= east, items.c.east >= west]
-            clauses += [items.c.south <= north, items.c.north >= south]
+            clauses += _meets(self.bbox)
         if self.start is not None:
-            clauses.append(items.c.ends >= self.start.timestamp())
+            clauses.append(published.c.ends >= self.start.timestamp())
         if self.end is not None:
-            clauses.append(items.c.begins <= self.end.timestamp())
+            clauses.append(published.c.begins <= self.end.timestamp())
+        if self.area is not None:
+            clauses.append(related(connection, self.area, shapely.intersects))
+        if self.condition is not None:
+            clauses.append(self.condition(connection))
         return clauses
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What all products are together."""
+
+    bbox: Sequence[float] | None
+    """West, south, east, north in degrees; None where there is no product."""
+    begins: float | None
+    """When the first season begins, seconds since 1970."""
+    ends: float | None
+    """When the last one ends."""
+    seasons: Sequence[int]
+    """The years that they are named by, rising."""
+    models: Sequence[tuple[str, str]]
+    """Names and versions, rising."""
+    reference_systems: Sequence[str]
+    """As `EPSG:32736`, rising."""
+    simulated: Sequence[bool]
+    """Whether there are real ones (False) and simulated ones (True)."""
 
 
 def add(connection: Connection, job_id: str, item: dict[str, Any]) -> None:
     """Keep the item of a job's product."""
-    west, south, east, north = item["bbox"]
-    begins, ends = (
-        datetime.fromisoformat(item["properties"][f"{side}_datetime"]).timestamp()
-        for side in ("start", "end")
-    )
-    connection.execute(
-        insert(items).values(
-            job_id=job_id,
-            collection=item.get("collection") or COLLECTION,
-            west=west,
-            south=south,
-            east=east,
-            north=north,
-            begins=begins,
-            ends=ends,
-            item=item,
-        )
-    )
+    place = _place(item)
+    made = connection.execute(insert(items).values(job_id=job_id, item=item, **place))
+    assert made.inserted_primary_key is not None  # noqa: S101 - for whoever reads types
+    if in_use(connection, job_id):
+        _list(connection, made.inserted_primary_key[0], job_id, item)
 
 
 def find(
     connection: Connection, asked: Search, limit: int, offset: int
 ) -> tuple[Sequence[dict[str, Any]], int]:
-    """A page of items, the newest first, and how many there are."""
-    clauses = asked.conditions()
-    total = connection.execute(select(func.count()).select_from(items).where(*clauses)).scalar_one()
-    page = select(items.c.item).where(*clauses).order_by(items.c.number.desc())
-    return list(connection.execute(page.limit(limit).offset(offset)).scalars()), total
+    """A page of items, the newest first where no other order is asked for, and how many there are."""
+    clauses = asked.conditions(connection)
+    total = connection.execute(
+        select(func.count()).select_from(published).where(*clauses)
+    ).scalar_one()
+    page = select(published.c.number).where(*clauses)
+    page = page.order_by(*asked.order, published.c.number.desc()).limit(limit).offset(offset)
+    numbers = list(connection.execute(page).scalars())
+    rows = connection.execute(
+        select(items.c.number, items.c.item).where(items.c.number.in_(numbers))
+    )
+    found = {row.number: row.item for row in rows}
+    return [found[number] for number in numbers], total
+
+
+def related(
+    connection: Connection, shape: Any, relation: Callable[[Any, Any], Any]
+) -> ColumnElement[bool]:
+    """A clause: the footprint has a relation to a shape.
+
+    Args:
+        connection: where the footprints are looked up whose boxes meet that of the shape.
+        shape: a shapely geometry, degrees.
+        relation: of shapely, of arrays, that holds only where boxes meet.
+    """
+    shapely.prepare(shape)
+    candidates = (
+        select(footprints.c.number, footprints.c.shape)
+        .join(published, published.c.number == footprints.c.number)
+        .where(*_meets(shape.bounds))
+    )
+    numbers: list[int] = []
+    for rows in connection.execute(candidates).partitions(_SHAPES):
+        holds = relation(shapely.from_wkb([row.shape for row in rows]), shape)
+        numbers += [row.number for row, yes in zip(rows, holds, strict=True) if yes]
+    # as text of the query: databases take some ten thousand parameters at most
+    among: BindParameter[Any] = bindparam(None, numbers, expanding=True, literal_execute=True)
+    return published.c.number.in_(among)
+
+
+def state(connection: Connection) -> tuple[int, int]:
+    """How many products there are, and the newest one's number, which is given once: two states are never the same."""
+    row = connection.execute(select(func.count(), func.max(published.c.number))).one()
+    return row[0], row[1] or 0
+
+
+def contents(connection: Connection) -> Contents:
+    """What all products are together."""
+    c = published.c
+    edges = [func.min(c.west), func.min(c.south), func.max(c.east), func.max(c.north)]
+    row = connection.execute(select(*edges, func.min(c.begins), func.max(c.ends))).one()
+    seasons, systems, simulated = (
+        connection.execute(
+            select(column).where(column.is_not(None)).distinct().order_by(column)
+        ).scalars()
+        for column in (c.season, c.crs, c.simulated)
+    )
+    models = select(c.model, c.model_version).where(c.model.is_not(None)).distinct()
+    return Contents(
+        None if row[0] is None else row[:4],
+        row[4],
+        row[5],
+        list(seasons),
+        [(m[0], m[1]) for m in connection.execute(models.order_by(c.model, c.model_version))],
+        list(systems),
+        list(simulated),
+    )
+
+
+def withdraw(connection: Connection, job_id: str) -> None:
+    """A job is closed: its product is listed no more where no successful job uses it."""
+    product = connection.execute(select(jobs.c.product).where(jobs.c.id == job_id)).scalar()
+    listed = select(published.c.number).where(published.c.job_id == product)
+    number = connection.execute(listed.with_for_update()).scalar()
+    # asked once the row is ours: a job that is just being answered with the product has been seen then
+    if number is not None and not in_use(connection, product or ""):
+        connection.execute(delete(footprints).where(footprints.c.number == number))
+        connection.execute(delete(published).where(published.c.number == number))
+
+
+def hold(connection: Connection, product: str) -> None:
+    """A job is answered with an earlier product, which stays listed, whoever is withdrawing it."""
+    listed = select(published.c.number).where(published.c.job_id == product)
+    if connection.execute(listed.with_for_update()).scalar() is None:
+        kept = select(items.c.number).where(items.c.job_id == product)
+        number = connection.execute(kept).scalar()
+        if number is not None:
+            list_again(connection, number)
+
+
+def unlisted(connection: Connection) -> Sequence[int]:
+    """The numbers of items that are used and not listed: those of a store that knew no list."""
+    used = exists().where(jobs.c.product == items.c.job_id, jobs.c.status == SUCCESSFUL)
+    listed = exists().where(published.c.number == items.c.number)
+    query = select(items.c.number).where(used, ~listed).order_by(items.c.number)
+    return list(connection.execute(query).scalars())
+
+
+def list_again(connection: Connection, number: int) -> None:
+    """List a product whose item is kept."""
+    kept = connection.execute(select(items).where(items.c.number == number)).one()
+    _list(connection, number, kept.job_id, kept.item)
 
 
 def newest_of(connection: Connection, digest: str) -> Row[Any] | None:
@@ -100,3 +233,48 @@ def left_behind(connection: Connection, job_id: str) -> Sequence[str]:
     """Whose files a closed job leaves behind: its own, and those that no successful job uses any more."""
     product = connection.execute(select(jobs.c.product).where(jobs.c.id == job_id)).scalar()
     return [name for name in {job_id, product} if name and not in_use(connection, name)]
+
+
+def _list(connection: Connection, number: int, job_id: str, item: dict[str, Any]) -> None:
+    """Have a product found; what its item does not say is None."""
+    said = item["properties"]
+    season, model = said.get("geocrop:season") or {}, said.get("geocrop:model") or {}
+    created = said.get("created")
+    values = {
+        "created": created and datetime.fromisoformat(created).timestamp(),
+        "season": season.get("year"),
+        "as_of": season.get("as_of"),
+        "model": model.get("name"),
+        "model_version": model.get("version"),
+        "complete": said.get("geocrop:complete"),
+        "simulated": said.get("geocrop:simulated"),
+        "mask": said.get("geocrop:mask"),
+        "crs": said.get("proj:code"),
+    }
+    connection.execute(
+        insert(published).values(number=number, job_id=job_id, **_place(item), **values)
+    )
+    outline = item.get("geometry")
+    shape = shapely.geometry.shape(outline) if outline else shapely.box(*item["bbox"])
+    connection.execute(insert(footprints).values(number=number, shape=shapely.to_wkb(shape)))
+
+
+def _place(item: dict[str, Any]) -> dict[str, Any]:
+    """Where and when, as the tables keep it."""
+    begins, ends = (
+        datetime.fromisoformat(item["properties"][f"{side}_datetime"]).timestamp()
+        for side in ("start", "end")
+    )
+    box = dict(zip(("west", "south", "east", "north"), item["bbox"], strict=True))
+    collection = item.get("collection") or COLLECTION
+    return {**box, "collection": collection, "begins": begins, "ends": ends}
+
+
+def _meets(box: Sequence[float]) -> list[ColumnElement[bool]]:
+    west, south, east, north = box
+    return [
+        published.c.west <= east,
+        published.c.east >= west,
+        published.c.south <= north,
+        published.c.north >= south,
+    ]

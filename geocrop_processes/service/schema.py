@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     Column,
     Connection,
     Double,
@@ -108,6 +109,38 @@ items = Table(
     Column("begins", Double, nullable=False),
     Column("ends", Double, nullable=False),
     Column("item", JSON, nullable=False),
+)
+
+# what searches look at, of the products that a successful job uses: small rows, while items are large
+published = Table(
+    "published",
+    metadata,
+    Column("number", ForeignKey("items.number"), primary_key=True, autoincrement=False),
+    Column("job_id", String(64), nullable=False, unique=True),
+    Column("collection", String(64), nullable=False),
+    Column("west", Double, nullable=False),
+    Column("south", Double, nullable=False),
+    Column("east", Double, nullable=False),
+    Column("north", Double, nullable=False),
+    Column("begins", Double, nullable=False),
+    Column("ends", Double, nullable=False),
+    Column("created", Double),
+    Column("season", Integer, index=True),
+    Column("as_of", String(16)),
+    Column("model", String(255)),
+    Column("model_version", String(64)),
+    Column("complete", Boolean),
+    Column("simulated", Boolean),
+    Column("mask", String(16)),
+    Column("crs", String(32)),
+)
+
+# the shapes of the same products, as well-known binary
+footprints = Table(
+    "footprints",
+    metadata,
+    Column("number", ForeignKey("items.number"), primary_key=True, autoincrement=False),
+    Column("shape", LargeBinary, nullable=False),
 )
 
 

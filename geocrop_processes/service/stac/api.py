@@ -1,59 +1,76 @@
-"""Every product in a STAC API: stac-fastapi's routes over the job store.
+"""The routes under `/stac`: stac-fastapi's, over the job store.
 
 The items are those that the pipeline wrote; what depends on the address is added when they are asked for.
 """
 
-import json
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine
 from threading import Lock
 from typing import Any
 from urllib.parse import urlencode
 
 import attr
-import shapely
-from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from fastapi.routing import APIRoute
 from stac_fastapi.api.app import StacApi
+from stac_fastapi.extensions.fields import FieldsConformanceClasses, FieldsExtension
+from stac_fastapi.extensions.filter import FilterConformanceClasses, FilterExtension
+from stac_fastapi.extensions.filter.client import BaseFiltersClient
+from stac_fastapi.extensions.sort import SortConformanceClasses, SortExtension
 from stac_fastapi.types.config import ApiSettings
 from stac_fastapi.types.core import BaseCoreClient
 from stac_fastapi.types.search import BaseSearchPostRequest
+from starlette.exceptions import HTTPException
 
 import geocrop_processes
-from geocrop_processes.service.assets import asset_url
-from geocrop_processes.service.collection import (
-    DESCRIPTION,
-    STAC_VERSION,
-    TITLE,
-    contents,
-    description,
-)
 from geocrop_processes.service.jobs import JobStore
 from geocrop_processes.service.openapi.document import part
 from geocrop_processes.service.openapi.routes import MEDIA_TYPE as OPENAPI
 from geocrop_processes.service.problems import BLANK, Problem, invalid
 from geocrop_processes.service.products import COLLECTION
-from geocrop_processes.service.search import (
+from geocrop_processes.service.stac.addresses import GEOJSON, JSON, PREFIX, Addresses, link
+from geocrop_processes.service.stac.collection import (
+    DESCRIPTION,
+    STAC_VERSION,
+    TITLE,
+    description,
+    together,
+)
+from geocrop_processes.service.stac.described import describe
+from geocrop_processes.service.stac.fields import chosen
+from geocrop_processes.service.stac.queryables import document
+from geocrop_processes.service.stac.search import (
     ItemsGet,
     Search,
     SearchGet,
-    box_of,
+    of_parameters,
     parse,
     sentence,
 )
-from geocrop_processes.service.tiles import tilejson_url
 from geocrop_processes.service.urls import public_url
 from geocrop_processes.settings import Settings
 
 Json = dict[str, Any]
 
-PREFIX = "/stac"
-"""Where the API begins."""
+_SCHEMA = "application/schema+json"
+_QUERYABLES = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
 
-_JSON, _GEOJSON = "application/json", "application/geo+json"
-_WALK = 500
-"""Items that are read from the store at once where all are looked at."""
+_Cql2 = FilterConformanceClasses
+FILTER_CLASSES = (
+    _Cql2.FILTER,
+    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/queryables",
+    _Cql2.SEARCH,
+    _Cql2.ITEMS,
+    _Cql2.CQL2_TEXT,
+    _Cql2.CQL2_JSON,
+    _Cql2.BASIC_CQL2,
+    _Cql2.ADVANCED_COMPARISON_OPERATORS,
+    _Cql2.BASIC_SPATIAL_FUNCTIONS,
+    _Cql2.BASIC_SPATIAL_FUNCTIONS_PLUS,
+    _Cql2.SPATIAL_FUNCTIONS,
+)
+"""What holds of filters."""
 
 
 class _Route(APIRoute):
@@ -77,30 +94,49 @@ class _Route(APIRoute):
 
 
 @attr.s
+class _Queryables(BaseFiltersClient):
+    """What can be filtered by: the same of every item."""
+
+    at: Addresses = attr.ib(kw_only=True)
+
+    def get_queryables(self, collection_id: str | None = None, **_: Any) -> Json:
+        """`GET /stac/queryables` and `GET /stac/collections/{collection_id}/queryables`."""
+        if collection_id is not None:
+            _check_collection(collection_id)
+            return document(f"{self.at.collection}/queryables", TITLE)
+        return document(f"{self.at.root}/queryables", TITLE)
+
+
+@attr.s
 class _Catalog(BaseCoreClient):
     """What the routes call."""
 
-    settings: Settings = attr.ib(kw_only=True)
+    at: Addresses = attr.ib(kw_only=True)
     store: JobStore = attr.ib(kw_only=True)
     _known: tuple[Any, Json] | None = attr.ib(default=None, init=False)
     _lock: Lock = attr.ib(factory=Lock, init=False)
 
     def landing_page(self, **_: Any) -> Any:
         """`GET /stac/`."""
-        page: Json = dict(
-            self._landing_page(f"{self._root}/", [str(c) for c in self.conformance_classes()], [])
-        )
-        page["links"].append(_link("child", self._collection, _JSON, title=TITLE))
-        page["links"].append(_link("service-desc", f"{self._root}/api", OPENAPI))
+        classes = [str(c) for c in self.conformance_classes()]
+        page: Json = dict(self._landing_page(f"{self.at.root}/", classes, []))
+        page["links"].append(link("child", self.at.collection, JSON, title=TITLE))
+        page["links"].append(link("service-desc", f"{self.at.root}/api", OPENAPI))
+        page["links"].append(link(_QUERYABLES, f"{self.at.root}/queryables", _SCHEMA))
         return page
 
     def all_collections(self, **_: Any) -> Any:
         """`GET /stac/collections`."""
         links = [
-            _link("self", f"{self._root}/collections", _JSON),
-            _link("root", f"{self._root}/", _JSON),
+            link("self", f"{self.at.root}/collections", JSON),
+            link("root", f"{self.at.root}/", JSON),
         ]
-        return {"collections": [self._describe()], "links": links, "numberMatched": 1}
+        return {
+            "collections": [self._describe()],
+            "links": links,
+            "numberMatched": 1,
+            "numberReturned": 1,
+        }
 
     def get_collection(self, collection_id: str, **_: Any) -> Any:
         """`GET /stac/collections/{collection_id}`."""
@@ -114,7 +150,7 @@ class _Catalog(BaseCoreClient):
         if not items:
             detail = f"There is no item {item_id!r} in {COLLECTION}."
             raise Problem(404, "No such item", detail, BLANK)
-        return self._complete(items[0])
+        return self.at.complete(items[0])
 
     def item_collection(  # type: ignore[override]  # called by the names of ItemsGet
         self, collection_id: str, **kwargs: Any
@@ -122,131 +158,71 @@ class _Catalog(BaseCoreClient):
         """`GET /stac/collections/{collection_id}/items`."""
         _check_collection(collection_id)
         request: Request = kwargs.pop("request")
-        search = parse({**kwargs, "collections": [COLLECTION]})
-        return self._page(request, search, f"{self._collection}/items")
+        given = {**kwargs, "collections": [COLLECTION]}
+        search = of_parameters(given, some_fields="fields" in request.query_params)
+        return self._page(request, search, f"{self.at.collection}/items")
 
     def get_search(  # type: ignore[override]  # called by the names of SearchGet
         self, **kwargs: Any
     ) -> Any:
         """`GET /stac/search`."""
         request: Request = kwargs.pop("request")
-        if kwargs["intersects"] is not None:
-            try:
-                kwargs["intersects"] = json.loads(kwargs["intersects"])
-            except (ValueError, RecursionError) as error:
-                raise invalid("intersects is not a GeoJSON geometry.") from error
-        return self._page(request, parse(kwargs), f"{self._root}/search")
+        search = of_parameters(kwargs, some_fields="fields" in request.query_params)
+        return self._page(request, search, f"{self.at.root}/search")
 
     def post_search(self, search_request: BaseSearchPostRequest, **kwargs: Any) -> Any:
         """`POST /stac/search`."""
-        search = parse(search_request.model_dump(exclude_none=True))
-        return self._page(kwargs["request"], search, f"{self._root}/search")
-
-    @property
-    def _root(self) -> str:
-        return f"{public_url(self.settings)}{PREFIX}"
-
-    @property
-    def _collection(self) -> str:
-        return f"{self._root}/collections/{COLLECTION}"
+        search = parse(search_request.model_dump(exclude_none=True, by_alias=True))
+        return self._page(kwargs["request"], search, f"{self.at.root}/search")
 
     def _page(self, request: Request, search: Search, address: str) -> Json:
         """What a search finds, with a link to the next page in the way that it was asked."""
-        items, total = self._find(search)
-        after = search.first + len(items)
+        found, total = self.store.items(
+            **search.conditions(), limit=search.count, offset=search.first
+        )
+        choose = chosen(search.fields)
+        after = search.first + len(found)
         query = f"?{request.url.query}" if request.url.query else ""
         links = [
-            _link("self", f"{address}{query}", _GEOJSON),
-            _link("root", f"{self._root}/", _JSON),
+            link("self", f"{address}{query}", GEOJSON),
+            link("root", f"{self.at.root}/", JSON),
         ]
-        if items and after < total:
+        if found and after < total:
             links.append(_next(request, search, address, after))
         return {
             "type": "FeatureCollection",
-            "features": [self._complete(item) for item in items],
+            "features": [choose(self.at.complete(item)) for item in found],
             "links": links,
             "numberMatched": total,
-            "numberReturned": len(items),
+            "numberReturned": len(found),
         }
-
-    def _find(self, search: Search) -> tuple[Sequence[Json], int]:
-        asked, area = search.conditions(), search.area()
-        if area is None:
-            return self.store.items(**asked, limit=search.count, offset=search.first)
-        found = list(self._meeting(area, asked))
-        return found[search.first : search.first + search.count], len(found)
-
-    def _meeting(self, area: Any, asked: Json) -> Iterator[Json]:
-        """The items whose footprints meet an area."""
-        shapely.prepare(area)
-        for item in self._walk({**asked, "bbox": box_of(area.bounds)}):
-            if area.intersects(shapely.geometry.shape(item["geometry"])):
-                yield item
-
-    def _walk(self, asked: Json) -> Iterator[Json]:
-        """Every item that is asked for, read from the store page by page."""
-        offset, total = 0, 1
-        while offset < total:
-            items, total = self.store.items(**asked, limit=_WALK, offset=offset)
-            yield from items
-            offset += _WALK
-
-    def _complete(self, item: Json) -> Json:
-        """An item with addresses: its own, its collection's, its files'."""
-        here = f"{self._collection}/items/{item['id']}"
-        own = [
-            _link("self", here, _GEOJSON),
-            _link("root", f"{self._root}/", _JSON),
-            _link("parent", self._collection, _JSON),
-            _link("collection", self._collection, _JSON),
-            _link("tilejson", tilejson_url(self.settings, item["id"]), _JSON),
-        ]
-        rels = {link["rel"] for link in own}
-        return {
-            **item,
-            "collection": COLLECTION,
-            "links": own
-            + [
-                {**link, "href": self._address(item["id"], link["href"])}
-                for link in item["links"]
-                if link["rel"] not in rels
-            ],
-            "assets": {
-                key: {**asset, "href": self._address(item["id"], asset["href"])}
-                for key, asset in item["assets"].items()
-            },
-        }
-
-    def _address(self, job_id: str, href: str) -> str:
-        """The address of a file; those of a model's files in the registry stay."""
-        if not href.startswith("./"):
-            return href
-        return asset_url(self.settings, job_id, href.removeprefix("./"))
 
     def _describe(self) -> Json:
-        """The collection; looked up anew only when products have come or gone."""
-        newest, total = self.store.items(limit=1)
-        state = total, [item["id"] for item in newest]
+        """The collection; summed up anew only when products have come or gone."""
+        state = self.store.state_of_items()
         with self._lock:
             if self._known is None or self._known[0] != state:
-                self._known = state, contents(list(self._walk({})), self.settings)
+                self._known = state, together(self.store.contents(), self.at.settings)
             known = self._known[1]
         links = [
-            _link("self", self._collection, _JSON),
-            _link("root", f"{self._root}/", _JSON),
-            _link("parent", f"{self._root}/", _JSON),
-            _link("items", f"{self._collection}/items", _GEOJSON),
+            link("self", self.at.collection, JSON),
+            link("root", f"{self.at.root}/", JSON),
+            link("parent", f"{self.at.root}/", JSON),
+            link("items", f"{self.at.collection}/items", GEOJSON),
+            link(_QUERYABLES, f"{self.at.collection}/queryables", _SCHEMA),
         ]
-        return {**description(self.settings), **known, "links": links}
+        return {**description(self.at.settings), **known, "links": links}
 
 
 def add_catalog(app: FastAPI, settings: Settings, store: JobStore) -> None:
     """Add the STAC API to an application, under `/stac`."""
     title = f"{TITLE} of {settings.region.name}"
+    at = Addresses(settings)
+    queryables = APIRouter(route_class=_Route)
     api = StacApi(
         # an application of its own takes what StacApi gives to one beside routes: error handlers, middleware
         app=FastAPI(title=title, description=DESCRIPTION, version=geocrop_processes.__version__),
-        router=APIRouter(prefix=PREFIX, route_class=_Route, tags=["STAC"]),
+        router=APIRouter(prefix=PREFIX, route_class=_Route),
         settings=ApiSettings(
             _env_file=None,
             stac_fastapi_title=title,
@@ -256,11 +232,33 @@ def add_catalog(app: FastAPI, settings: Settings, store: JobStore) -> None:
             openapi_url="/openapi.json",
         ),
         stac_version=STAC_VERSION,
-        client=_Catalog(settings=settings, store=store, landing_page_id="geocrop"),
+        client=_Catalog(at=at, store=store, landing_page_id="geocrop"),
+        extensions=[
+            FilterExtension(
+                client=_Queryables(at=at),
+                conformance_classes=[*FILTER_CLASSES],
+                router=queryables,
+            ),
+            SortExtension(
+                conformance_classes=[
+                    SortConformanceClasses.ITEM_SEARCH_SORT,
+                    SortConformanceClasses.FEATURES_SORT,
+                ]
+            ),
+            FieldsExtension(
+                conformance_classes=[
+                    FieldsConformanceClasses.SEARCH,
+                    FieldsConformanceClasses.ITEMS,
+                ]
+            ),
+        ],
         search_get_request_model=SearchGet,
         search_post_request_model=Search,
         items_get_request_model=ItemsGet,
     )
+    for router in (api.router, queryables):
+        describe(router)
+        app.include_router(router, tags=["STAC"])
 
     @app.get(PREFIX, include_in_schema=False)
     def bare() -> RedirectResponse:
@@ -269,8 +267,6 @@ def add_catalog(app: FastAPI, settings: Settings, store: JobStore) -> None:
     @app.get(f"{PREFIX}/api", include_in_schema=False)
     def api_description() -> JSONResponse:
         return JSONResponse(part(app.openapi(), PREFIX), media_type=OPENAPI)
-
-    app.include_router(api.router)
 
 
 def _check_collection(name: str) -> None:
@@ -281,12 +277,8 @@ def _check_collection(name: str) -> None:
 
 def _next(request: Request, search: Search, address: str, offset: int) -> Json:
     if request.method == "POST":
-        body = search.model_dump(mode="json", exclude_none=True) | {"offset": offset}
-        return {**_link("next", address, _GEOJSON), "method": "POST", "body": body}
+        body = search.model_dump(mode="json", exclude_none=True, by_alias=True)
+        return link("next", address, GEOJSON, method="POST", body=body | {"offset": offset})
     asked = [(k, v) for k, v in request.query_params.multi_items() if k != "offset"]
     query = urlencode([*asked, ("offset", str(offset))])
-    return {**_link("next", f"{address}?{query}", _GEOJSON), "method": "GET"}
-
-
-def _link(rel: str, href: str, media_type: str, **more: str) -> Json:
-    return {"rel": rel, "href": href, "type": media_type, **more}
+    return link("next", f"{address}?{query}", GEOJSON, method="GET")
