@@ -6,7 +6,7 @@ all of it, scripts read it from blocks of JSON, and the browser is told to run n
 """
 
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
