@@ -47,9 +47,9 @@ def page(
     """
     site = getattr(request.app.state, "site", None) or Site()
     query = [(k, v) for k, v in request.query_params.multi_items() if k != "f"]
-    as_json = (
-        f"{site.base}{request.url.path}?{urlencode([*query, ('f', 'json')], errors='replace')}"
-    )
+    # two slashes would begin the name of another host
+    path = f"{site.base}/{quote(request.scope['path'].lstrip('/'), errors='replace')}"
+    as_json = f"{path}?{urlencode([*query, ('f', 'json')], errors='replace')}"
     content = render(template, {"site": site, "as_json": as_json, **context})
     own = {"Content-Security-Policy": policy(site.map_origin), "Vary": "Accept"}
     # half a surrogate pair cannot be sent

@@ -23,7 +23,7 @@ class Given:
     media_type: str
     """What it is, for programs."""
     value: Any = None
-    """Its value, where it is no file."""
+    """Its value, where it is no file, or a small one; None where it is not shown."""
     href: str = ""
     """Its address, where it is a file."""
 
@@ -71,15 +71,33 @@ def _is_shown(output: Output) -> bool:
     return output.media_type.endswith("json") and output.file.size <= _SMALL
 
 
-def given(document: Mapping[str, Any], description: Mapping[str, Any]) -> list[Given]:
-    """The outputs of a results document, in the order of the process description."""
+def given(
+    document: Mapping[str, Any], description: Mapping[str, Any], addresses: Mapping[str, str]
+) -> list[Given]:
+    """The outputs of a results document, in its order.
+
+    Args:
+        document: the results.
+        description: the process description, which has their titles.
+        addresses: those of the outputs that are files.
+    """
     titles = {name: about["title"] for name, about in description["outputs"].items()}
-    return [_given(name, titles.get(name, name), value) for name, value in document.items()]
+    return [
+        replace(
+            _given(name, titles.get(name, name), value),
+            href=addresses.get(name) or _href(value),
+        )
+        for name, value in document.items()
+    ]
+
+
+def _href(value: Any) -> str:
+    return str(value["href"]) if isinstance(value, dict) and "href" in value else ""
 
 
 def _given(name: str, title: str, value: Any) -> Given:
     if isinstance(value, dict) and "href" in value:
-        return Given(name, title, str(value.get("type", "")), href=str(value["href"]))
+        return Given(name, title, str(value.get("type", "")))
     if isinstance(value, dict) and "value" in value:
         media_type = str(value.get("mediaType", "application/json"))
         shown = _BRIEF if value.get("encoding") == "base64" else value["value"]

@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import Request, Response
 
 from geocrop_processes.errors import GeoCropError
+from geocrop_processes.service.assets import asset_url
 from geocrop_processes.service.jobs import Job
 from geocrop_processes.service.manager import CeleryManager
 from geocrop_processes.service.outcome import Outcome
@@ -73,8 +74,8 @@ def results_page(
     Raises:
         StorageUnavailable: a small file that the page shows cannot be read.
     """
-    document, job_id = renderer.document(readable(outcome)), outcome.job_id
-    outputs = given(document, description)
+    document, outputs = _shown(renderer, outcome, description)
+    job_id = outcome.job_id
     return page(
         request,
         "results.html",
@@ -83,6 +84,19 @@ def results_page(
         job_id=job_id,
         product=product(_base(request), job_id, outputs),
     )
+
+
+def _shown(
+    renderer: Renderer, outcome: Outcome, description: Description
+) -> tuple[Json, list[Given]]:
+    """Results as a document that a page can hold, and its outputs."""
+    document = renderer.document(readable(outcome))
+    addresses = {
+        name: asset_url(renderer.settings, outcome.job_id, output.file.name)
+        for name, output in outcome.outputs.items()
+        if output.file is not None
+    }
+    return document, given(document, description, addresses)
 
 
 def _base(request: Request) -> str:
@@ -95,8 +109,8 @@ def _outputs(manager: CeleryManager, job: Job) -> tuple[list[Given], str]:
         return [], ""
     try:
         description = manager.describe(job.process)
-        whole = readable(Outcome.of_job(replace(job, request={}), description))
-        return given(manager.renderer.document(whole), description), ""
+        whole = Outcome.of_job(replace(job, request={}), description)
+        return _shown(manager.renderer, whole, description)[1], ""
     except Problem as problem:
         return [], problem.detail
     except GeoCropError as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Dialog, Page, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = (
@@ -47,7 +47,12 @@ def visiting(browser: Browser, url: str, *, width: int = 1100, refused: int = 0)
     answers: list[str] = []
     # what a hostile name would do
     page.add_init_script("window.alert = window.pwned = () => { window.isPwned = true; };")
-    page.on("dialog", lambda dialog: (wrong.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+
+    def dismiss(dialog: Dialog) -> None:
+        wrong.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    page.on("dialog", dismiss)
     page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
     page.on("console", lambda m: wrong.append(m.text) if _is_wrong(m.type, m.text) else None)
     page.on("request", lambda request: asked.add(urlsplit(request.url).netloc))

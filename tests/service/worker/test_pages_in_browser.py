@@ -172,7 +172,7 @@ def test_every_kind_of_field_reaches_the_service(deployed: Deployed, browser: Br
         page.get_by_label("Given as").select_option("String")
         page.locator("[id='in-measurement.1']").fill("warm")
         page.get_by_label("File").set_input_files(
-            {"name": "note.txt", "mimeType": "text/plain", "buffer": "mhoro".encode()}
+            {"name": "note.txt", "mimeType": "text/plain", "buffer": b"mhoro"}
         )
         page.get_by_role("button", name="Run", exact=True).click()
         expect(page.locator("#run-status")).to_have_text("successful")

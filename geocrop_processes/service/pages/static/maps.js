@@ -53,7 +53,7 @@ async function showProduct(frame, settings) {
     map.fitBounds(corners(bounds));
     L.tileLayer(settings.tiles, { ...tiles, bounds: corners(bounds) }).addTo(map);
   };
-  if (settings.box) return add(settings.box);
+  if (settings.box) return add(settings.box.length === 6 ? [0, 1, 3, 4].map((i) => settings.box[i]) : settings.box);
   const answer = await fetch(settings.tilejson);
   if (answer.ok) add((await answer.json()).bounds);
 }
