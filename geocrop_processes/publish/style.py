@@ -1,4 +1,4 @@
-"""Names and colours of a legend in the words of others: a QGIS style and a GDAL attribute table."""
+"""Names and colours of a legend in the words of others: styles of QGIS and OGC, a GDAL attribute table."""
 
 from xml.etree import ElementTree as ET
 
@@ -7,6 +7,9 @@ from geocrop_processes.domain.legend import NO_DATA, CropClass, Legend
 _QML_DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
 _QML_VERSION = "3.22.0"
 """Elements and attributes are those that QGIS has written since this version."""
+
+_SLD = "http://www.opengis.net/sld"
+"""The namespace of Styled Layer Descriptor 1.0."""
 
 _INTEGER, _STRING = 0, 2
 """Types of a column of a GDAL attribute table (`GDALRATFieldType`)."""
@@ -50,6 +53,32 @@ def qml(legend: Legend) -> str:
     ET.SubElement(pipe, "rasterresampler", maxOversampling="2")
     ET.SubElement(root, "blendMode").text = "0"
     return _QML_DOCTYPE + _text(root)
+
+
+def sld(legend: Legend, layer: str) -> str:
+    """An OGC Styled Layer Descriptor (1.0.0): a colour map by values, whose range GeoServer and QGIS read.
+
+    Args:
+        legend: the classes.
+        layer: the name of the layer that it is for.
+    """
+    root = ET.Element(
+        "StyledLayerDescriptor",
+        {"version": "1.0.0", "xmlns": _SLD, "xmlns:ogc": "http://www.opengis.net/ogc"},
+    )
+    named = ET.SubElement(root, "NamedLayer")
+    ET.SubElement(named, "Name").text = layer
+    style = ET.SubElement(named, "UserStyle")
+    ET.SubElement(style, "Name").text = "classes"
+    ET.SubElement(style, "Title").text = "Crop classes"
+    rule = ET.SubElement(ET.SubElement(style, "FeatureTypeStyle"), "Rule")
+    colours = ET.SubElement(ET.SubElement(rule, "RasterSymbolizer"), "ColorMap", type="values")
+    nothing = {"color": "#000000", "quantity": str(NO_DATA), "label": "no data", "opacity": "0"}
+    ET.SubElement(colours, "ColorMapEntry", nothing)
+    for c in legend:
+        entry = {"color": c.colour, "quantity": str(c.code), "label": c.name, "opacity": "1"}
+        ET.SubElement(colours, "ColorMapEntry", entry)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + _text(root)
 
 
 def gdal_pam(legend: Legend) -> str:

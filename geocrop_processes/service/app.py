@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 import geocrop_processes
 from geocrop_processes.errors import GeoCropError
 from geocrop_processes.service.assets import assets_router
+from geocrop_processes.service.collections.routes import collections_router
 from geocrop_processes.service.edge import MAX_BODY, Edge
 from geocrop_processes.service.head import AnswersHead, methods_of
 from geocrop_processes.service.host import Host, host_router
@@ -64,6 +65,8 @@ def create_app(settings: Settings | None = None, *, store: JobStore | None = Non
     app.include_router(jobs_router(host))
     app.include_router(assets_router(settings, parts.store, parts.storage))
     add_catalog(app, settings, parts.store)
+    # before the tiles: "crop-maps" is no job
+    app.include_router(collections_router(settings, parts.store, parts.storage))
     app.include_router(tiles_router(settings, parts.store, parts.storage))
     _tell_health(app, parts)
     app.include_router(host_router(host))

@@ -65,9 +65,20 @@ def assets_router(settings: Settings, store: JobStore, storage: Storage | None =
     @router.head("/{job_id}/{file}", include_in_schema=False)
     @router.get("/{job_id}/{file}", summary="A file of a product, or a range of its bytes")
     def asset(job_id: str, file: str, request: Request) -> Response:
-        return file_response(request, _find(store, objects, job_id, file), objects)
+        return file_answer(request, store, objects, job_id, file)
 
     return router
+
+
+def file_answer(
+    request: Request, store: JobStore, storage: Storage, job_id: str, file: str
+) -> Response:
+    """A file of a job, a part of it, or that the client has it already.
+
+    Raises:
+        Problem: there is no such file (404), or the range begins after its end (416).
+    """
+    return file_response(request, _find(store, storage, job_id, file), storage)
 
 
 def _find(store: JobStore, storage: Storage, job_id: str, name: str) -> StoredFile:

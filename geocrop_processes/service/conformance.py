@@ -1,5 +1,7 @@
 """What the service conforms to: exactly the classes whose every requirement holds."""
 
+from geocrop_processes.service.collections.conformance import CONFORMS_TO as COLLECTIONS
+
 _COMMON_1 = "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf"
 _PROCESSES = "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf"
 
@@ -18,5 +20,6 @@ CLASSES: tuple[str, ...] = (
             "callback",
         )
     ),
+    *COLLECTIONS,
 )
-"""The URIs of the classes of OGC API - Common (19-072) and Processes (18-062r2)."""
+"""The URIs of the classes of OGC API - Common (19-072), Processes (18-062r2), and of what the collections hold."""

@@ -33,7 +33,10 @@ CONFIG = Path(str(files("geocrop_processes.service") / "pygeoapi-config.yml"))
 """pygeoapi's configuration as it comes with us: in a checkout a link to the folder `pygeoapi-config`."""
 
 _MANAGER = f"{CeleryManager.__module__}.{CeleryManager.__qualname__}"
-_CONFORMANCE_REL = "http://www.opengis.net/def/rel/ogc/1.0/conformance"
+_REL = "http://www.opengis.net/def/rel/ogc/1.0/"
+_CONFORMANCE_REL = f"{_REL}conformance"
+_DATA_REL = f"{_REL}data"
+_SCHEMES_REL = f"{_REL}tiling-schemes"
 
 Answer = tuple[Mapping[str, str], int, str | bytes]
 """What pygeoapi's functions return: headers, status, content."""
@@ -141,6 +144,9 @@ def _landing_page(api: API, request: APIRequest) -> Answer:
     page["links"] = [link for link in page["links"] if not _is_absent(link)]
     also = [
         (_CONFORMANCE_REL, "conformance", "Conformance"),
+        ("data", "collections", "Collections"),
+        (_DATA_REL, "collections", "Collections"),
+        (_SCHEMES_REL, "tileMatrixSets", "Tile matrix sets"),
         ("processes", "processes", "Processes"),
         ("search", "stac/search", "Search of published maps (STAC)"),
         ("child", "stac", "Published maps (STAC)"),

@@ -40,7 +40,7 @@ class JobStore:
     """
 
     def __init__(self, url: str, *, lease_s: float, attempts: int) -> None:
-        self._database = Database(url)
+        self.database = self._database = Database(url)  # others read by it, and change nothing
         self.deliveries = Deliveries(self._database)
         self.pace = Pace(self._database)
         self._catch_up()

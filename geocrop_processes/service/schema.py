@@ -133,6 +133,9 @@ published = Table(
     Column("simulated", Boolean),
     Column("mask", String(16)),
     Column("crs", String(32)),
+    # the first and the last season, and the newest map of each, are read from these alone
+    Index("published_by_begin", "begins", "number"),
+    Index("published_by_end", "ends"),
 )
 
 # the shapes of the same products, as well-known binary

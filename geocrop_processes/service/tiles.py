@@ -38,8 +38,8 @@ MAX_ZOOM = 22
 MAX_SIDE = 1024
 """The widest tile in pixels."""
 
-_SCHEME = "WebMercatorQuad"
-_SCHEMES = morecantile.defaults.TileMatrixSets({_SCHEME: morecantile.tms.get(_SCHEME)})
+SCHEME = "WebMercatorQuad"
+_SCHEMES = morecantile.defaults.TileMatrixSets({SCHEME: morecantile.tms.get(SCHEME)})
 
 
 class _Route(APIRoute):
@@ -92,7 +92,7 @@ class _Tiler(TilerFactory):
 
 def tilejson_url(settings: Settings, job_id: str) -> str:
     """Where map clients find the tiles of a product."""
-    return f"{public_url(settings)}{PREFIX}/{job_id}/{_SCHEME}/tilejson.json"
+    return f"{public_url(settings)}{PREFIX}/{job_id}/{SCHEME}/tilejson.json"
 
 
 def tiles_router(settings: Settings, store: JobStore, storage: Storage | None = None) -> APIRouter:

@@ -24,6 +24,7 @@ from geocrop_processes.settings.sections import (
     CacheSettings,
     CallbackSettings,
     CatalogSettings,
+    CoverageSettings,
     ImagerySettings,
     MapSettings,
     PageSettings,
@@ -40,6 +41,7 @@ __all__ = [
     "CacheSettings",
     "CallbackSettings",
     "CatalogSettings",
+    "CoverageSettings",
     "ImagerySettings",
     "MapSettings",
     "PageSettings",
@@ -78,6 +80,7 @@ class Settings(BaseSettings):
     uploads: UploadSettings = UploadSettings()
     pages: PageSettings = PageSettings()
     callbacks: CallbackSettings = CallbackSettings()
+    coverage: CoverageSettings = CoverageSettings()
 
     @classmethod
     def read(cls) -> Self:

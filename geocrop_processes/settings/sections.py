@@ -232,3 +232,24 @@ class UploadSettings(Section):
         ge=60,
         description="Seconds that what was brought is kept at least, though no job needs it any more.",
     )
+
+
+class CoverageSettings(Section):
+    """How much of a coverage is given at once."""
+
+    max_values: int = Field(
+        25_000_000,
+        ge=1,
+        le=1_000_000_000,
+        description="The most values (pixels times fields) of a GeoTIFF or picture that is computed; whoever asks for more "
+        "is refused (413). The whole class map of a product is a stored file and has no such limit.",
+    )
+    max_json_values: int = Field(
+        1_000_000, ge=1, le=100_000_000, description="The most values of a CoverageJSON document."
+    )
+    max_products: int = Field(
+        64,
+        ge=1,
+        le=10_000,
+        description="The most maps that are opened for one request to `crop-maps`.",
+    )

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
@@ -33,7 +33,7 @@ from geocrop_processes.domain.season import Season
 from geocrop_processes.models.card import ModelCard
 from geocrop_processes.pipeline.product import ITEM
 from geocrop_processes.publish.assets import KINDS, ProductAsset
-from geocrop_processes.publish.cog import write_class_map
+from geocrop_processes.publish.cog import write_class_map, write_confidence
 from geocrop_processes.publish.record import MapRecord, SourceScene
 from geocrop_processes.publish.stac import build_item
 from geocrop_processes.publish.style import qml
@@ -106,19 +106,36 @@ class Shop:
     folder: Path
 
     def publish(
-        self, job_id: str, lon: float = 30.2, lat: float = -17.36, year: int = 2022
+        self,
+        job_id: str,
+        lon: float = 30.2,
+        lat: float = -17.36,
+        year: int = 2022,
+        *,
+        legend: Legend = LEGEND,
+        measured: bool = False,
     ) -> Made:
         """Add the job `job_id`, and do it without the imagery."""
         self.store.add(job_id, "crop-classification", {}, {})
-        return self.complete(job_id, lon, lat, year)
+        return self.complete(job_id, lon, lat, year, legend=legend, measured=measured)
 
     def complete(
-        self, job_id: str, lon: float = 30.2, lat: float = -17.36, year: int = 2022
+        self,
+        job_id: str,
+        lon: float = 30.2,
+        lat: float = -17.36,
+        year: int = 2022,
+        *,
+        legend: Legend = LEGEND,
+        measured: bool = False,
     ) -> Made:
-        """Do a job without the imagery: three stripes of classes in a circle of 600 m."""
+        """Do a job without the imagery: three stripes of classes in a circle of 600 m.
+
+        A product that is measured has a confidence raster too, of numbers drawn by the job's name.
+        """
         aoi, season = Aoi(lon, lat, 600.0), Season(year)
         grid = Grid.of_aoi(aoi, 32736)
-        stripes = np.resize(np.repeat(np.array([1, 4, 13], np.uint8), 9), grid.shape)
+        stripes = np.resize(np.repeat(np.array(legend.codes, np.uint8), 9), grid.shape)
         classes = np.where(grid.inside(aoi), stripes, 0).astype(np.uint8)
         confidence = np.full((7, *grid.shape), 100, np.uint8)
         record = MapRecord(
@@ -126,7 +143,7 @@ class Shop:
             aoi=aoi,
             season=season,
             grid=grid,
-            card=CARD,
+            card=replace(CARD, legend=legend),
             model_version="1",
             member_checksums={"xgboost.ubj": "11" * 32},
             catalog_url="http://127.0.0.1:8000",
@@ -141,8 +158,12 @@ class Shop:
         folder = self.folder / job_id
         folder.mkdir()
         whole = Block(0, 0, grid.height, grid.width)
-        write_class_map(folder / "class-map.tif", grid, [(whole, classes)], LEGEND, {})
-        (folder / "class-map.qml").write_text(qml(LEGEND))
+        write_class_map(folder / "class-map.tif", grid, [(whole, classes)], legend, {})
+        if measured:
+            drawn = np.random.default_rng(list(job_id.encode())).integers(0, 201, confidence.shape)
+            numbers = np.where(classes == 0, 255, drawn).astype(np.uint8)
+            write_confidence(folder / "confidence.tif", grid, [(whole, numbers)], {})
+        (folder / "class-map.qml").write_text(qml(legend))
         (folder / "summary.json").write_text(json.dumps(summarise(record)))
         assets = [
             ProductAsset.of_file(key, folder / kind.file_name)
@@ -188,6 +209,24 @@ def shop(store: JobStore, tmp_path: Path) -> Shop:
     """An empty store and folder."""
     settings = Settings(data=tmp_path / "data", service=ServiceSettings(url="http://127.0.0.1:1/x"))
     return Shop(settings, store, settings.open_storage(), tmp_path)
+
+
+@pytest.fixture(scope="session")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """Three products that tests only read: two of one season that overlap, and an older one elsewhere.
+
+    `east` lies 400 m to the east of `west`, came later, and is of a model with other classes and codes.
+    """
+    folder = tmp_path_factory.mktemp("shelf")
+    store = JobStore(f"sqlite:///{folder / 'jobs.db'}", lease_s=60, attempts=3)
+    settings = Settings(data=folder / "data", service=ServiceSettings(url="http://127.0.0.1:1/x"))
+    shop = Shop(settings, store, settings.open_storage(), folder)
+    shop.publish("old", lon=29.0, lat=-19.0, year=2021, measured=True)
+    shop.publish("west", measured=True)
+    other = Legend((CropClass(1, "cotton", "#ffffff"), CropClass(7, "maize", "#ffd300")))
+    shop.publish("east", lon=30.2038, legend=other, measured=True)
+    yield shop
+    store.close()
 
 
 @pytest.fixture

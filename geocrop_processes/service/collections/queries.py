@@ -1,0 +1,129 @@
+"""What the store knows of published products, asked by time and place: each answer is an indexed page.
+
+All of it is asked of the small rows of `published`; the items themselves are read of one page only.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
+
+from geocrop_processes.service.collections.crs import Box
+from geocrop_processes.service.collections.times import Interval
+from geocrop_processes.service.schema import items, published
+
+Item = dict[str, Any]
+
+_CLASSES = ("assets", "class-map", "classification:classes")
+_NEWEST = published.c.number.desc()
+
+
+def newest(
+    connection: Connection, box: Box, interval: Interval | None, limit: int
+) -> Sequence[Item]:
+    """The products that meet a place and time, of the newest season first, in it what was published last.
+
+    Args:
+        connection: to the store.
+        box: west, south, east, north, degrees.
+        interval: the time; that of the newest season that meets the box where None.
+        limit: the most products.
+    """
+    clauses = [*_within(interval), *_meeting(box)]
+    if interval is None:
+        begins = _first(connection, published.c.begins.desc(), clauses)
+        if begins is None:
+            return []
+        clauses.append(published.c.begins == begins)
+    page = select(published.c.number).where(*clauses).limit(limit)
+    return _items(connection, page.order_by(published.c.begins.desc(), _NEWEST))
+
+
+def page_of(
+    connection: Connection,
+    boxes: Sequence[Box],
+    interval: Interval | None,
+    limit: int,
+    offset: int,
+) -> tuple[Sequence[Item], int]:
+    """A page of products, the newest first, and how many there are.
+
+    Args:
+        connection: to the store.
+        boxes: they meet one of these (west, south, east, north), degrees; all where there is none.
+        interval: they meet this time.
+        limit: the most products; 0 only counts them.
+        offset: how many newer ones to leave out.
+    """
+    clauses = _within(interval)
+    if boxes:
+        clauses.append(or_(*(and_(*_meeting(box)) for box in boxes)))
+    count = select(func.count()).select_from(published).where(*clauses)
+    total = connection.execute(count).scalar_one()
+    page = select(published.c.number).where(*clauses).order_by(_NEWEST)
+    return _items(connection, page.limit(limit).offset(offset)), total
+
+
+def reach(connection: Connection) -> Interval:
+    """First and last moment of all products; None and None where there is none."""
+    start = _first(connection, published.c.begins, [])
+    end = _first(connection, published.c.ends.desc(), [])
+    return _moment(start), _moment(end)
+
+
+def classes_after(
+    connection: Connection, number: int, limit: int
+) -> list[tuple[int, list[dict[str, Any]]]]:
+    """The next products that were published after one, each with the classes of its map."""
+    page = (
+        select(items.c.number, items.c.item[_CLASSES])
+        .join(published, published.c.number == items.c.number)
+        .where(published.c.number > number)
+        .order_by(published.c.number)
+        .limit(limit)
+    )
+    return [(row[0], row[1]) for row in connection.execute(page)]
+
+
+def _items(connection: Connection, numbers: Select[tuple[int]]) -> list[Item]:
+    """The items of a page, in its order."""
+    wanted = list(connection.execute(numbers).scalars())
+    rows = connection.execute(
+        select(items.c.number, items.c.item).where(items.c.number.in_(wanted))
+    )
+    found = {row.number: row.item for row in rows}
+    return [found[number] for number in wanted]
+
+
+def _within(interval: Interval | None) -> list[ColumnElement[bool]]:
+    start, end = interval or (None, None)
+    clauses: list[ColumnElement[bool]] = []
+    if start is not None:
+        clauses.append(published.c.ends >= start.timestamp())
+    if end is not None:
+        clauses.append(published.c.begins <= end.timestamp())
+    return clauses
+
+
+def _meeting(box: Box) -> list[ColumnElement[bool]]:
+    west, south, east, north = box
+    return [
+        published.c.west <= east,
+        published.c.east >= west,
+        published.c.south <= north,
+        published.c.north >= south,
+    ]
+
+
+def _first(
+    connection: Connection, order: ColumnElement[Any], clauses: Sequence[ColumnElement[bool]]
+) -> float | None:
+    """The first value of a column; read from its index."""
+    column = getattr(order, "element", order)
+    found = select(column).where(*clauses).order_by(order).limit(1)
+    return connection.execute(found).scalar_one_or_none()
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

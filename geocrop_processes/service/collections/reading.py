@@ -1,0 +1,145 @@
+"""Pixels of products on the grid of an answer.
+
+The nearest pixel is taken, never a mean: of classes there is none. Where an answer is coarser than the map, GDAL
+reads the map's overviews, which hold the most frequent class of each square and the means of the other bands.
+"""
+
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from rasterio.enums import Resampling
+from rasterio.errors import RasterioError
+from rasterio.vrt import WarpedVRT
+from rasterio.windows import Window
+
+from geocrop_processes.service.collections.coverage import Layer
+from geocrop_processes.service.collections.crs import PixelGrid
+from geocrop_processes.service.collections.fields import Field
+from geocrop_processes.service.problems import BLANK, Problem
+
+logger = logging.getLogger(__name__)
+
+Pixels = npt.NDArray[np.uint8]
+"""Stored bytes, shape (fields, height, width)."""
+
+_ALIGNED = 1e-3
+"""The part of a pixel by which grids may differ and still be the same: far less than is seen."""
+
+
+def read_layers(
+    layers: Sequence[Layer], fields: Sequence[Field], grid: PixelGrid, options: dict[str, str]
+) -> Pixels:
+    """The fields of all layers on a grid.
+
+    A pixel is of the first layer that has a class there, in all of its fields. Of a single layer all pixels are
+    its own, also those that have other numbers but no class.
+
+    Args:
+        layers: the newest first.
+        fields: what is asked for; they stand for the bands of each layer's files.
+        grid: where.
+        options: what GDAL is told to open files.
+
+    Raises:
+        Problem: a file cannot be read (404).
+    """
+    try:
+        with rasterio.Env(**options):
+            if len(layers) == 1:
+                return _values(layers[0], fields, grid)
+            return _stacked(layers, fields, grid)
+    except RasterioError as error:
+        logger.warning("a coverage cannot be read: %s", error)
+        detail = "A file of the map cannot be read."
+        raise Problem(404, "No such file", detail, BLANK) from error
+
+
+def _stacked(layers: Sequence[Layer], fields: Sequence[Field], grid: PixelGrid) -> Pixels:
+    shape = (grid.height, grid.width)
+    answer = np.stack([np.full(shape, field.no_data, np.uint8) for field in fields])
+    free = np.ones(shape, dtype=np.bool_)
+    for layer in layers:
+        # codes as they are stored: whether there is a class is all that is asked
+        classes = _values(layer, [_CLASSES], grid)[0]
+        fresh = free & (classes != 0)
+        if fresh.any():
+            answer[:, fresh] = _values(layer, fields, grid)[:, fresh]
+            free &= ~fresh
+        if not free.any():
+            break
+    return answer
+
+
+def _values(layer: Layer, fields: Sequence[Field], grid: PixelGrid) -> Pixels:
+    """One layer's fields; those of a file that it does not have are no data."""
+    answer = np.empty((len(fields), grid.height, grid.width), np.uint8)
+    for asset in dict.fromkeys(field.asset for field in fields):
+        places = [n for n, field in enumerate(fields) if field.asset == asset]
+        wanted = [fields[n] for n in places]
+        if asset in layer.files:
+            answer[places] = _file(layer.files[asset], wanted, grid)
+        else:
+            answer[places] = np.array([f.no_data for f in wanted], np.uint8)[:, None, None]
+    for n, field in enumerate(fields):
+        if field.asset == _CLASSES.asset and layer.codes is not None:
+            answer[n] = layer.codes[answer[n]]
+    return answer
+
+
+def _file(url: str, fields: Sequence[Field], grid: PixelGrid) -> Pixels:
+    no_data, bands = fields[0].no_data, [field.band for field in fields]
+    with rasterio.open(url) as dataset:
+        if max(bands) > dataset.count:
+            return np.full((len(bands), grid.height, grid.width), no_data, np.uint8)
+        window = _window(dataset, grid)
+        if window is not None:
+            return _cut(dataset, bands, window, no_data)
+        with WarpedVRT(
+            dataset,
+            crs=grid.crs.rasterio,
+            transform=grid.transform,
+            width=grid.width,
+            height=grid.height,
+            resampling=Resampling.nearest,
+            src_nodata=no_data,
+            nodata=no_data,
+        ) as warped:
+            read: Pixels = warped.read(bands)
+            return read
+
+
+def _window(dataset: rasterio.DatasetReader, grid: PixelGrid) -> tuple[int, int, int, int] | None:
+    """Row, column, height and width of the grid within a file whose pixels are the same; None where they are not."""
+    own, asked = dataset.transform, grid.transform
+    if dataset.crs.to_epsg() != grid.crs.epsg or (own.a, own.e) != (asked.a, asked.e):
+        return None
+    column, row = ~own @ (asked.c, asked.f)
+    if abs(column - round(column)) > _ALIGNED or abs(row - round(row)) > _ALIGNED:
+        return None
+    return round(row), round(column), grid.height, grid.width
+
+
+def _cut(
+    dataset: rasterio.DatasetReader,
+    bands: Sequence[int],
+    window: tuple[int, int, int, int],
+    no_data: int,
+) -> Pixels:
+    """Pixels of a window that may reach beyond the file."""
+    row, column, height, width = window
+    answer = np.full((len(bands), height, width), no_data, np.uint8)
+    top, left = max(0, row), max(0, column)
+    bottom, right = min(dataset.height, row + height), min(dataset.width, column + width)
+    if top < bottom and left < right:
+        inside = Window(left, top, right - left, bottom - top)
+        answer[:, top - row : bottom - row, left - column : right - column] = dataset.read(
+            list(bands), window=inside
+        )
+    return answer
+
+
+_CLASSES = Field("class", "", "1", 1.0, 0, "class-map", 1)
+"""The stored codes of a layer."""
