@@ -32,6 +32,7 @@ from geocrop_processes.service.stac.api import add_catalog
 from geocrop_processes.service.stac.search import sentence
 from geocrop_processes.service.stored_files import EXPOSED_HEADERS, REQUEST_HEADERS
 from geocrop_processes.service.tiles import tiles_router
+from geocrop_processes.service.validation import validation_router
 from geocrop_processes.settings import Settings
 
 _LOG = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ def create_app(settings: Settings | None = None, *, store: JobStore | None = Non
     app.add_middleware(Edge, larger=_bodies_with_files(settings))
     _allow_other_origins(app)
     app.include_router(processes_router(host))
+    app.include_router(validation_router(host))
     app.include_router(jobs_router(host))
     app.include_router(assets_router(settings, parts.store, parts.storage))
     add_catalog(app, settings, parts.store)
@@ -78,9 +80,9 @@ def create_app(settings: Settings | None = None, *, store: JobStore | None = Non
 def _bodies_with_files(settings: Settings) -> dict[str, int]:
     """How large the body of a request may be that brings files: in base64 four bytes stand for three."""
     return {
-        f"/processes/{process}/execution": MAX_BODY
-        + len(files) * settings.uploads.max_bytes * 4 // 3
+        f"/processes/{process}/{what}": MAX_BODY + len(files) * settings.uploads.max_bytes * 4 // 3
         for process, files in FILE_INPUTS.items()
+        for what in ("execution", "validation")
     }
 
 

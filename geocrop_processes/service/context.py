@@ -64,22 +64,28 @@ class WorkerContext:
         return self.models[key]
 
     def find(self, aoi: Aoi, season: Season) -> Found:
-        """The scenes of a place and season; those of the simulated archive are files of the data folder.
+        """The scenes of a place and season."""
+        return find_scenes(self.settings, aoi, season)
 
-        Its catalogue is served while it is asked: which process reads the scenes later is not known here.
-        """
-        if self.settings.catalog.url != ARCHIVE:
-            return self.settings.open_catalog(self.settings.catalog.url).find(aoi, season)
-        folder = prepare_archive(
-            self.settings.data.absolute(),
-            self.settings.catalog.collection,
-            lambda _share, _message: None,
-        )
-        with serve(folder) as url:
-            found = self.settings.open_catalog(url).find(aoi, season)
-        return Found(
-            tuple(_local(s, f"{url}/files", str(folder)) for s in found.scenes), found.left_out
-        )
+
+def find_scenes(settings: Settings, aoi: Aoi, season: Season) -> Found:
+    """The scenes of a place and season; those of the simulated archive are files of the data folder.
+
+    Its catalogue is served while it is asked: which process reads the scenes later is not known here.
+
+    Raises:
+        CatalogUnavailable, InvalidSeason, NoScenes: as `Catalog.find` says.
+    """
+    if settings.catalog.url != ARCHIVE:
+        return settings.open_catalog(settings.catalog.url).find(aoi, season)
+    folder = prepare_archive(
+        settings.data.absolute(), settings.catalog.collection, lambda _share, _message: None
+    )
+    with serve(folder) as url:
+        found = settings.open_catalog(url).find(aoi, season)
+    return Found(
+        tuple(_local(s, f"{url}/files", str(folder)) for s in found.scenes), found.left_out
+    )
 
 
 def _local(scene: Scene, address: str, folder: str) -> Scene:

@@ -5,17 +5,17 @@ store can be used by many threads; each process opens its own.
 """
 
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
 from geocrop_processes.errors import UnknownJob
 from geocrop_processes.service import products, records, reports, steps
 from geocrop_processes.service.callbacks.due import Deliveries
+from geocrop_processes.service.figures import Past
 from geocrop_processes.service.pace import Pace
+from geocrop_processes.service.product_store import ProductStore
 from geocrop_processes.service.records import Entry, Job
 from geocrop_processes.service.schema import Database, Now, clock, jobs, plans
 from geocrop_processes.service.steps import Step
@@ -27,7 +27,7 @@ _CLAIMS = 20
 __all__ = ["Entry", "Job", "JobStore", "Step"]
 
 
-class JobStore:
+class JobStore(ProductStore):
     """The jobs of a deployment.
 
     Args:
@@ -40,10 +40,11 @@ class JobStore:
     """
 
     def __init__(self, url: str, *, lease_s: float, attempts: int) -> None:
-        self.database = self._database = Database(url)  # others read by it, and change nothing
+        super().__init__(Database(url))
+        self.database = self._database  # others read by it, and change nothing
         self.deliveries = Deliveries(self._database)
         self.pace = Pace(self._database)
-        self._catch_up()
+        self.past = Past(self._database)
         self.lease_s = lease_s
         self._attempts = attempts
 
@@ -253,75 +254,8 @@ class JobStore:
         with self._database.read() as connection:
             return steps.due(connection, self.lease_s)
 
-    def product_of(self, digest: str) -> Job | None:
-        """The newest successful job of a digest."""
-        with self._database.read() as connection:
-            row = products.newest_of(connection, digest)
-        return Job.of_row(row) if row else None
-
     def inputs_of_open_jobs(self) -> Sequence[dict[str, Any]]:
         """The inputs of every job that something is still to be done for."""
         query = select(jobs.c.inputs).where(jobs.c.status.in_(steps.OPEN))
         with self._database.read() as connection:
             return list(connection.execute(query).scalars())
-
-    def in_use(self, product: str) -> bool:
-        """Whether a successful job's results are the files of `results/<product>/`."""
-        with self._database.read() as connection:
-            return products.in_use(connection, product)
-
-    def products_to_clean(self, job_id: str) -> Sequence[str]:
-        """Whose files a closed job leaves behind: its own, and those that no successful job uses any more."""
-        with self._database.read() as connection:
-            return products.left_behind(connection, job_id)
-
-    def items(  # noqa: PLR0913 - the filters of a STAC search
-        self,
-        *,
-        collections: Sequence[str] | None = None,
-        ids: Sequence[str] | None = None,
-        bbox: Sequence[float] | None = None,
-        start: datetime | None = None,
-        end: datetime | None = None,
-        area: Any = None,
-        condition: products.Condition | None = None,
-        order: Sequence[Any] = (),
-        limit: int = 100,
-        offset: int = 0,
-    ) -> tuple[Sequence[dict[str, Any]], int]:
-        """A page of the STAC items of products, the newest first, and how many there are.
-
-        Args:
-            collections: of these collections; of any where None.
-            ids: of these ids; of any where None.
-            bbox: that meet (west, south, east, north), degrees.
-            start: that end then or later.
-            end: that begin then or earlier.
-            area: whose footprints meet this geometry, degrees.
-            condition: for which this holds, of the columns of `published`.
-            order: by these clauses first.
-            limit: the most items of the page.
-            offset: how many that come before to leave out.
-        """
-        asked = products.Search(collections, ids, bbox, start, end, area, condition, order)
-        with self._database.read() as connection:
-            return products.find(connection, asked, limit, offset)
-
-    def state_of_items(self) -> tuple[int, int]:
-        """What is another after any change of the products that there are."""
-        with self._database.read() as connection:
-            return products.state(connection)
-
-    def contents(self) -> products.Contents:
-        """What all products are together."""
-        with self._database.read() as connection:
-            return products.contents(connection)
-
-    def _catch_up(self) -> None:
-        """List what an earlier version has published."""
-        with self._database.read() as connection:
-            missing = products.unlisted(connection)
-        for number in missing:
-            # another process may be doing the same
-            with suppress(IntegrityError), self._database.write() as connection:
-                products.list_again(connection, number)

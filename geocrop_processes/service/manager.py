@@ -267,7 +267,7 @@ def _named(subscriber: Subscriber | None) -> dict[str, str | None] | None:
     return dict(zip(OCCASIONS, addresses, strict=True))
 
 
-def _shown(inputs: dict[str, Any]) -> dict[str, Any]:
+def shown_inputs(inputs: dict[str, Any]) -> dict[str, Any]:
     """A job's inputs without what may be a secret of an address, as signed ones have it."""
     return {
         name: value | {"href": value["href"].partition("?")[0]}
@@ -286,7 +286,7 @@ def _record(job: Entry) -> dict[str, Any]:
         "status": job.status,
         "message": job.message,
         "progress": job.progress,
-        **({"parameters": _shown(job.inputs)} if isinstance(job, Job) else {}),
+        **({"parameters": shown_inputs(job.inputs)} if isinstance(job, Job) else {}),
         "mimetype": "application/json",
         **{name: None if at is None else results.timestamp(at) for name, at in times.items()},
         # pygeoapi sorts by it: a text is needed before there is a start

@@ -1,0 +1,94 @@
+"""The products of the job store: which there are, who uses them, what they are together."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+
+from geocrop_processes.service import products
+from geocrop_processes.service.records import Job
+from geocrop_processes.service.schema import Database
+
+
+class ProductStore:
+    """The products of a deployment, a part of the job store.
+
+    Args:
+        database: where they are written down.
+
+    Raises (each method):
+        StoreUnavailable: the database does not answer.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._catch_up()
+
+    def product_of(self, digest: str) -> Job | None:
+        """The newest successful job of a digest."""
+        with self._database.read() as connection:
+            row = products.newest_of(connection, digest)
+        return Job.of_row(row) if row else None
+
+    def in_use(self, product: str) -> bool:
+        """Whether a successful job's results are the files of `results/<product>/`."""
+        with self._database.read() as connection:
+            return products.in_use(connection, product)
+
+    def products_to_clean(self, job_id: str) -> Sequence[str]:
+        """Whose files a closed job leaves behind: its own, and those that no successful job uses any more."""
+        with self._database.read() as connection:
+            return products.left_behind(connection, job_id)
+
+    def items(  # noqa: PLR0913 - the filters of a STAC search
+        self,
+        *,
+        collections: Sequence[str] | None = None,
+        ids: Sequence[str] | None = None,
+        bbox: Sequence[float] | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        area: Any = None,
+        condition: products.Condition | None = None,
+        order: Sequence[Any] = (),
+        limit: int = 100,
+        offset: int = 0,
+    ) -> tuple[Sequence[dict[str, Any]], int]:
+        """A page of the STAC items of products, the newest first, and how many there are.
+
+        Args:
+            collections: of these collections; of any where None.
+            ids: of these ids; of any where None.
+            bbox: that meet (west, south, east, north), degrees.
+            start: that end then or later.
+            end: that begin then or earlier.
+            area: whose footprints meet this geometry, degrees.
+            condition: for which this holds, of the columns of `published`.
+            order: by these clauses first.
+            limit: the most items of the page.
+            offset: how many that come before to leave out.
+        """
+        asked = products.Search(collections, ids, bbox, start, end, area, condition, order)
+        with self._database.read() as connection:
+            return products.find(connection, asked, limit, offset)
+
+    def state_of_items(self) -> tuple[int, int]:
+        """What is another after any change of the products that there are."""
+        with self._database.read() as connection:
+            return products.state(connection)
+
+    def contents(self) -> products.Contents:
+        """What all products are together."""
+        with self._database.read() as connection:
+            return products.contents(connection)
+
+    def _catch_up(self) -> None:
+        """List what an earlier version has published."""
+        with self._database.read() as connection:
+            missing = products.unlisted(connection)
+        for number in missing:
+            # another process may be doing the same
+            with suppress(IntegrityError), self._database.write() as connection:
+                products.list_again(connection, number)
