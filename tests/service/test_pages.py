@@ -149,7 +149,12 @@ def done(api: Api) -> str:
 def test_a_page_says_all_that_the_json_says_and_has_its_links(api: Api, done: str) -> None:
     """OGC 18-062r2, requirement /req/html/content."""
     paths = ["/", "/conformance", "/processes", "/jobs?limit=1", "/jobs/waiting", f"/jobs/{done}"]
-    paths += [f"/jobs/{done}/results", *(f"/processes/{name}" for name in DESCRIPTIONS)]
+    paths += [
+        "/collections",
+        "/collections/crop-maps",
+        f"/jobs/{done}/results",
+        *(f"/processes/{name}" for name in DESCRIPTIONS),
+    ]
     for path in paths:
         page = checked(api, path)
         document = api.get(path).json()

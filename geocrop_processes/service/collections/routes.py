@@ -1,6 +1,7 @@
 """The routes of collections: the list, what is said of each, its pixels."""
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
 
 from geocrop_processes.service.collections.answers import coverage_answer
 from geocrop_processes.service.collections.covjson import EARLIER_MEDIA_TYPE, MEDIA_TYPE
@@ -8,6 +9,7 @@ from geocrop_processes.service.collections.description import (
     SCHEMA,
     address,
     describe_whole,
+    legend_document,
 )
 from geocrop_processes.service.collections.everything import Collections
 from geocrop_processes.service.collections.fields import schema_of
@@ -30,8 +32,10 @@ from geocrop_processes.service.described import (
     problems,
 )
 from geocrop_processes.service.jobs import JobStore
-from geocrop_processes.service.negotiation import shown
+from geocrop_processes.service.negotiation import shown, wants_html
+from geocrop_processes.service.pages.collections import collection_page, list_page
 from geocrop_processes.service.products import COLLECTION
+from geocrop_processes.service.tiles import tilejson_url
 from geocrop_processes.settings import Settings
 from geocrop_processes.storage import Storage
 
@@ -66,7 +70,8 @@ def _tell_collections(router: APIRouter, collections: Collections) -> None:
         },
     )
     def listed(request: Request) -> Response:
-        return shown(request, collections_page(collections, request), "Collections")
+        document = collections_page(collections, request)
+        return list_page(request, document) if wants_html(request) else JSONResponse(document)
 
     @router.get(
         "/collections/{collection_id}",
@@ -80,7 +85,12 @@ def _tell_collections(router: APIRouter, collections: Collections) -> None:
     def described(collection_id: Name, request: Request) -> Response:
         coverage = collections.get(collection_id)
         document = describe_whole(coverage, collections.settings)
-        return shown(request, document, coverage.title)
+        if not wants_html(request):
+            return JSONResponse(document)
+        legend = legend_document(coverage, collections.settings)["classes"]
+        tilejson = tilejson_url(collections.settings, coverage.id)
+        tiles = tilejson.replace("tilejson.json", "{z}/{x}/{y}.png")
+        return collection_page(request, document, legend, tiles)
 
     @router.get(
         "/collections/{collection_id}/schema",

@@ -10,7 +10,7 @@ from geocrop_processes.service.pages import page
 Json = dict[str, Any]
 
 
-def collections_page(request: Request, document: Json) -> Response:
+def list_page(request: Request, document: Json) -> Response:
     """A page of the list of collections, with its filter."""
     asked = {"bbox": request.query_params.get("bbox")}
     return page(request, "collections.html", document=document, asked=asked)
@@ -32,9 +32,7 @@ def collection_page(
         "collection.html",
         document=document,
         legend=legend,
-        tiles=request.app.state.site.address(tiles)
-        if hasattr(request.app.state, "site")
-        else tiles,
+        tiles=tiles,
         examples=_examples(document["extent"]["spatial"]["bbox"][0]),
     )
 

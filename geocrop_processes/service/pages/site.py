@@ -43,6 +43,7 @@ class Site:
             ("Start", "/"),
             ("Processes", "/processes"),
             ("Jobs", "/jobs"),
+            ("Maps", "/collections"),
             ("Conformance", "/conformance"),
         )
 
