@@ -84,10 +84,10 @@ def s3_server(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def postgresql(folder: Path, *databases: str) -> Iterator[str]:
+def postgresql(folder: Path, *databases: str, durable: bool = False) -> Iterator[str]:
     """The address of a PostgreSQL server without its database: add the name of one of those that were made.
 
-    It refuses to run as root: then it is the user postgres, of Debian's package, who cannot read this checkout.
+    Where it is `durable`, a commit waits for the disk, as a deployment's does. It refuses to run as root: then it is the user postgres, of Debian's package, who cannot read this checkout.
     """
     if not (POSTGRESQL / "initdb").exists():
         pytest.skip("needs Debian's package postgresql")
@@ -101,7 +101,11 @@ def postgresql(folder: Path, *databases: str) -> Iterator[str]:
         data = str(home / "data")
         make = [f"{POSTGRESQL}/initdb", "-D", data, "-A", "trust", "-U", "postgres", "-N"]
         subprocess.run(make, check=True, user=user, group=user, cwd="/", stdout=subprocess.DEVNULL)
-        options = ("listen_addresses=127.0.0.1", f"unix_socket_directories={home}", "fsync=off")
+        options = [
+            "listen_addresses=127.0.0.1",
+            f"unix_socket_directories={home}",
+            f"fsync={'on' if durable else 'off'}",
+        ]
         command = [
             *(f"{POSTGRESQL}/postgres", "-D", data, "-p", str(port)),
             *(word for option in options for word in ("-c", option)),

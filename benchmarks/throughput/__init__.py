@@ -30,7 +30,7 @@ def figures() -> list[Figure]:
     """Milliseconds of the server per request, and the latency of our reads."""
     with (
         TemporaryDirectory() as folder,
-        postgresql(Path(folder), "ours", "stock") as server,
+        postgresql(Path(folder), "ours", "stock", durable=True) as server,
         our_service(Path(folder), f"{server}/ours", STORED) as ours,
         stock_service(Path(folder), f"{server}/stock", STORED) as stock,
     ):

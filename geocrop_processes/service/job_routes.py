@@ -19,7 +19,7 @@ from geocrop_processes.service.described import (
 from geocrop_processes.service.filters import JOB_FILTERS, job_filters, listed
 from geocrop_processes.service.host import Host
 from geocrop_processes.service.jobs import Entry, Job, JobStore
-from geocrop_processes.service.negotiation import page_links, wants_html, whole_number
+from geocrop_processes.service.negotiation import of_json, page_links, wants_html, whole_number
 from geocrop_processes.service.outcome import Outcome
 from geocrop_processes.service.pages.views import job_page, jobs_page, results_page
 from geocrop_processes.service.problems import RESULT_NOT_READY, Problem
@@ -106,7 +106,7 @@ def _add_jobs(router: APIRouter, host: Host) -> None:
             "numberReturned": len(page),
         }
         as_page = wants_html(request)
-        return jobs_page(request, document, known) if as_page else JSONResponse(document)
+        return jobs_page(request, document, known) if as_page else of_json(document)
 
     @router.get(
         "/{job_id}",

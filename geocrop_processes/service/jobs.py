@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, select, update
 
 from geocrop_processes.errors import UnknownJob
 from geocrop_processes.service import products, records, reports, steps
@@ -17,8 +17,9 @@ from geocrop_processes.service.figures import Past
 from geocrop_processes.service.pace import Pace
 from geocrop_processes.service.product_store import ProductStore
 from geocrop_processes.service.records import Entry, Job
-from geocrop_processes.service.schema import Database, Now, clock, jobs, plans
+from geocrop_processes.service.schema import Database, clock, jobs, plans
 from geocrop_processes.service.steps import Step
+from geocrop_processes.service.together import Together
 from geocrop_processes.settings import Settings
 
 _CLAIMS = 20
@@ -47,6 +48,7 @@ class JobStore(ProductStore):
         self.past = Past(self._database)
         self.lease_s = lease_s
         self._attempts = attempts
+        self._accept = Together(self._accept_all)
 
     @classmethod
     def of(cls, settings: Settings) -> "JobStore":
@@ -68,24 +70,11 @@ class JobStore(ProductStore):
         owner: str = "anonymous",
     ) -> Job:
         """Accept a job: its first step is due."""
+        return self._accept(records.Submitted(job_id, process, owner, inputs, request))
+
+    def _accept_all(self, submitted: Sequence[records.Submitted]) -> Sequence[Job]:
         with self._database.write() as connection:
-            row = connection.execute(
-                insert(jobs)
-                .values(
-                    id=job_id,
-                    process=process,
-                    owner=owner,
-                    status=steps.ACCEPTED,
-                    created=Now(),
-                    updated=Now(),
-                    inputs=inputs,
-                    request=request,
-                )
-                .returning(jobs)
-            ).one()
-            first = steps.PLAN if process in steps.BLOCKWISE else steps.RUN
-            steps.add(connection, job_id, first)
-        return Job.of_row(row)
+            return records.add(connection, submitted)
 
     def get(self, job_id: str) -> Job:
         """What is known of a job.

@@ -73,6 +73,7 @@ class CeleryManager(BaseManager):  # type: ignore[misc] # pygeoapi ships no type
         self.is_async = True
         self.supports_subscribing = True
         self._parts: Parts | None = None
+        self._described: dict[str, Description] = {}
         self._lock = Lock()
 
     def attach(self, parts: Parts) -> None:
@@ -93,15 +94,16 @@ class CeleryManager(BaseManager):  # type: ignore[misc] # pygeoapi ships no type
         return Renderer(self.parts.settings, self.parts.storage)
 
     def describe(self, process_id: str) -> Description:
-        """A process's description, a copy of its own.
+        """A process's description, which is everybody's: not to be changed.
 
         Raises:
             Problem: there is no such process.
         """
         if process_id not in self.processes:
             raise no_such_process(process_id, list(self.processes))
-        description: Description = self.get_processor(process_id).metadata
-        return description
+        if process_id not in self._described:
+            self._described[process_id] = self.get_processor(process_id).metadata
+        return self._described[process_id]
 
     def runs_at_once(self, process_id: str) -> bool:
         """Whether an execution of a process may be answered with its results."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+import orjson
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
@@ -19,6 +20,15 @@ _PREFERENCE = re.compile(
     rf'\s*({_WORD})\s*(?:=\s*({_WORD}|"(?:[^"\\]|\\.)*"))?\s*(?:;|$)', re.ASCII
 )
 """A preference's name and value; its parameters are not looked at."""
+
+
+def of_json(document: dict[str, Any]) -> Response:
+    """A long list as JSON: written some ten times faster than by `JSONResponse`.
+
+    Args:
+        document: of texts, and numbers of 64 bits at most.
+    """
+    return Response(orjson.dumps(document), media_type="application/json")
 
 
 def wants_html(request: Request) -> bool:

@@ -5,10 +5,11 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, insert, select
 from sqlalchemy.engine import Row
 
-from geocrop_processes.service.schema import Now, jobs
+from geocrop_processes.service import steps
+from geocrop_processes.service.schema import Now, clock, jobs
 
 _TIMES = ("created", "updated", "started", "finished")
 """The columns that hold moments."""
@@ -61,6 +62,38 @@ class Job(Entry):
     """The same digest means the same pixels."""
     owner: str
     """Who asked."""
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """A job as it is asked for."""
+
+    id: str
+    """Its name."""
+    process: str
+    """The process that it runs."""
+    owner: str
+    """Who asked."""
+    inputs: dict[str, Any]
+    """Validated inputs, defaults among them."""
+    request: dict[str, Any]
+    """`outputs`, `response` and `subscriber` of the execution request, as they came."""
+
+
+def add(connection: Connection, submitted: Sequence[Submitted]) -> list[Job]:
+    """Accept jobs: the first step of each is due."""
+    now = clock(connection)
+    rows = [
+        {**vars(one), "status": steps.ACCEPTED, "created": now, "updated": now} for one in submitted
+    ]
+    connection.execute(insert(jobs), rows)
+    steps.begin(connection, {one.id: one.process for one in submitted})
+    unknown: dict[str, Any] = dict.fromkeys(("started", "finished", "result", "error", "digest"))
+    at = _moment(now)
+    return [
+        Job(**row | unknown | {"created": at, "updated": at}, progress=0, message="")
+        for row in rows
+    ]
 
 
 def _moment(seconds: float | None) -> datetime | None:

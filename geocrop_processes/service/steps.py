@@ -4,7 +4,7 @@ A step is claimed with a lease and an attempt number. Whoever reports a step nam
 has claimed it meanwhile, the report changes nothing. A lease that ends makes its step due again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,6 +71,16 @@ def add(connection: Connection, job_id: str, kind: str, names: Sequence[str] = (
     rows = [{"job_id": job_id, "kind": kind, "name": n, "state": DUE} for n in names]
     if rows:
         connection.execute(insert(steps).values(at=Now()), rows)
+
+
+def begin(connection: Connection, processes: Mapping[str, str]) -> None:
+    """Make the first step of new jobs due, now; the process of each by the job's name."""
+    firsts = {job_id: PLAN if name in BLOCKWISE else RUN for job_id, name in processes.items()}
+    rows = [
+        {"job_id": job_id, "kind": kind, "name": "", "state": DUE}
+        for job_id, kind in firsts.items()
+    ]
+    connection.execute(insert(steps).values(at=Now()), rows)
 
 
 def next_due(connection: Connection, kinds: Sequence[str], lease_s: float) -> Row[Any] | None:
