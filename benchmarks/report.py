@@ -42,8 +42,10 @@ def machine() -> dict[str, str]:
     }
 
 
-def write_report(document: Path, found: Mapping[str, Sequence[Figure]]) -> None:
-    """Replace what stands between the document's markers by the tables of this run.
+def write_report(
+    document: Path, found: Mapping[str, Sequence[Figure]], *, drawn: bool = True
+) -> None:
+    """Replace what stands between the document's markers by the tables of this run, and draw them where asked to.
 
     Raises:
         ValueError: the document lacks a marker.
@@ -54,7 +56,8 @@ def write_report(document: Path, found: Mapping[str, Sequence[Figure]]) -> None:
     told = ", ".join(f"{key} {value}" for key, value in machine().items())
     text = _replace(text, "machine", f"Machine: {told}.")
     document.write_text(text)
-    _draw(document.parent / PICTURE, found)
+    if drawn:
+        _draw(document.parent / PICTURE, found)
 
 
 def _replace(text: str, name: str, content: str) -> str:

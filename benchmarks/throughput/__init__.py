@@ -5,12 +5,13 @@ each; 8 connections ask, each one request after another, and the two take turns.
 """
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.measure import Figure
-from benchmarks.throughput.load import Ask, Load, ask
+from benchmarks.throughput.load import CONNECTIONS, Ask, Load, ask
 from benchmarks.throughput.ours import our_service
 from benchmarks.throughput.stock import stock_service
 from tests.servers import postgresql
@@ -22,8 +23,42 @@ TURNS = 5
 P99_GOAL_MS = 50.0
 """The latency of reads at the 99th percentile, at 8 connections."""
 _STOCK = "pygeoapi, PostgreSQL manager"
-_BODY = {"inputs": {"message": "a field of maize"}}
-_HELLO = {"inputs": {"name": "a field of maize"}}
+
+
+@dataclass(frozen=True)
+class Question:
+    """What both are asked."""
+
+    name: str
+    """In the tables."""
+    ours: Ask
+    """What our service is asked."""
+    stock: Ask
+    """What pygeoapi is asked."""
+    goal: float
+    """How many times faster we are to be."""
+    is_long: bool = False
+    """Whether pygeoapi takes so long that it is asked once, by one connection."""
+
+
+def _questions(middle: str) -> list[Question]:
+    return [
+        Question("GET /jobs", Ask("/jobs"), Ask("/jobs"), 10),
+        Question("GET /jobs/{id}", Ask(f"/jobs/{middle}"), Ask(f"/jobs/{middle}"), 1),
+        Question(
+            "POST execution",
+            Ask("/processes/echo/execution", {"inputs": {"message": "a field of maize"}}),
+            Ask("/processes/hello-world/execution", {"inputs": {"name": "a field of maize"}}),
+            3,
+        ),
+        Question("GET /collections", Ask("/collections"), Ask("/collections"), 10, is_long=True),
+        Question(
+            "GET /collections/{id}",
+            Ask(f"/collections/{middle}"),
+            Ask(f"/collections/{middle}"),
+            10,
+        ),
+    ]
 
 
 def figures() -> list[Figure]:
@@ -34,50 +69,29 @@ def figures() -> list[Figure]:
         our_service(Path(folder), f"{server}/ours", STORED) as ours,
         stock_service(Path(folder), f"{server}/stock", STORED) as stock,
     ):
-        middle = f"job-{STORED // 2:05d}"
-        asked = {
-            "GET /jobs": (Ask("/jobs"), Ask("/jobs"), 10.0),
-            "GET /jobs/{id}": (Ask(f"/jobs/{middle}"), Ask(f"/jobs/{middle}"), 1.0),
-            "POST execution": (
-                Ask("/processes/echo/execution", _BODY),
-                Ask("/processes/hello-world/execution", _HELLO),
-                3.0,
-            ),
-            "GET /collections": (Ask("/collections"), Ask("/collections"), 10.0),
-            "GET /collections/{id}": (
-                Ask(f"/collections/{middle}"),
-                Ask(f"/collections/{middle}"),
-                10.0,
-            ),
-        }
-        found: list[Figure] = []
-        for name, (of_ours, of_stock, goal) in asked.items():
-            ask(ours, of_ours, 0.5)  # what is made once is made
-            loads = _in_turns({ours: of_ours, stock: of_stock})
-            found.append(
-                Figure(
-                    f"{name}, {STORED:,} stored",
-                    _per_request_ms(loads[ours]),
-                    _per_request_ms(loads[stock]),
-                    "ms/request",
-                    goal,
-                    _STOCK,
-                )
-            )
-            if not of_ours.body:
-                p99 = 1000 * _p99([s for load in loads[ours] for s in load.latencies_s])
-                told = f"{name}, latency at the 99th percentile, 8 connections"
-                found.append(Figure(told, p99, P99_GOAL_MS, "ms", 1.0, "the goal"))
+        questions = _questions(f"job-{STORED // 2:05d}")
+        return [figure for each in questions for figure in _figures(each, ours, stock)]
+
+
+def _figures(question: Question, ours: str, stock: str) -> list[Figure]:
+    """What came of it; the two take turns, so that a busy minute meets both."""
+    ask(ours, question.ours, 0.5)  # what is made once is made
+    ours_loads, stock_loads = [], []
+    for turn in range(TURNS):
+        ours_loads.append(ask(ours, question.ours))
+        if not question.is_long:
+            stock_loads.append(ask(stock, question.stock))
+        elif turn == 0:
+            stock_loads.append(ask(stock, question.stock, 0, connections=1))
+    name = f"{question.name}, {STORED:,} stored"
+    other = _per_request_ms(stock_loads)
+    unit = "ms/request"
+    found = [Figure(name, _per_request_ms(ours_loads), other, unit, question.goal, _STOCK)]
+    if question.ours.body is None:
+        p99 = 1000 * _p99([s for load in ours_loads for s in load.latencies_s])
+        told = f"{question.name}, latency at the 99th percentile, {CONNECTIONS} connections"
+        found.append(Figure(told, p99, P99_GOAL_MS, "ms", 1, "the goal"))
     return found
-
-
-def _in_turns(asked: Mapping[str, Ask]) -> dict[str, list[Load]]:
-    """The loads of each server; they take turns, so that a busy minute meets both."""
-    loads: dict[str, list[Load]] = {url: [] for url in asked}
-    for _ in range(TURNS):
-        for url, what in asked.items():
-            loads[url].append(ask(url, what))
-    return loads
 
 
 def _per_request_ms(loads: Sequence[Load]) -> float:

@@ -35,31 +35,33 @@ class Load:
     """Of each request."""
 
 
-def ask(url: str, what: Ask, seconds: float = TURN_S) -> Load:
-    """Ask a server for some seconds.
+def ask(url: str, what: Ask, seconds: float = TURN_S, *, connections: int = CONNECTIONS) -> Load:
+    """Ask a server for some seconds, each connection once at least.
 
     Raises:
         RuntimeError: an answer is not what it should be.
     """
-    return asyncio.run(_ask(url + what.path, what, seconds))
+    return asyncio.run(_ask(url + what.path, what, seconds, connections))
 
 
-async def _ask(address: str, what: Ask, seconds: float) -> Load:
+async def _ask(address: str, what: Ask, seconds: float, connections: int) -> Load:
     latencies: list[float] = []
-    connector = aiohttp.TCPConnector(limit=CONNECTIONS)
+    connector = aiohttp.TCPConnector(limit=connections)
     async with aiohttp.ClientSession(
         connector=connector, timeout=_PATIENCE, headers=_HEADERS
     ) as session:
 
         async def keep_asking() -> None:
-            while time.perf_counter() < end:
+            while True:
                 begun = time.perf_counter()
                 await _one(session, address, what)
                 latencies.append(time.perf_counter() - begun)
+                if time.perf_counter() >= end:
+                    return
 
         begun = time.perf_counter()
         end = begun + seconds
-        await asyncio.gather(*(keep_asking() for _ in range(CONNECTIONS)))
+        await asyncio.gather(*(keep_asking() for _ in range(connections)))
         return Load(time.perf_counter() - begun, latencies)
 
 
