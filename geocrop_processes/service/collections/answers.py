@@ -62,7 +62,8 @@ def coverage_answer(collections: Collections, name: str, request: Request) -> Re
         return _stored(collections, coverage, coverage.item, request)
     if not coverage.meets(asked.interval):
         return Response(status_code=204)
-    grid = place(coverage, asked.area, asked.crs or coverage.storage)
+    beyond = asked.scaling is not None and asked.scaling.kind == "size"
+    grid = place(coverage, asked.area, asked.crs or coverage.storage, beyond=beyond)
     if grid is None:
         return Response(status_code=204)
     if asked.scaling is not None:

@@ -92,14 +92,25 @@ def asked_of(query: QueryParams, storage: Crs, known: tuple[Crs, ...]) -> Asked:
     properties, without = _names(query, "properties"), _names(query, "exclude-properties")
     if properties is not None and without is not None:
         raise invalid("The parameters 'properties' and 'exclude-properties' exclude each other.")
+    scaling = scaling_of(query)
+    _check_slices(area, scaling)
     return Asked(
         area=area,
         interval=interval,
         properties=properties or None,
         without=without,
-        scaling=scaling_of(query),
+        scaling=scaling,
         crs=None if crs is None else parse("crs", crs, known),
     )
+
+
+def _check_slices(area: Area | None, scaling: Scaling | None) -> None:
+    """Refuse a resolution along an axis of which a single value is asked (19-087, subset-scaling-exclusivity)."""
+    if area is None or scaling is None or scaling.kind != "resolution":
+        return
+    right = area.left == area.right and scaling.right is not None
+    if right or (area.bottom == area.top and scaling.up is not None):
+        raise invalid("The parameter 'resolution' names an axis of which 'subset' asks one value.")
 
 
 def _names(query: QueryParams, name: str) -> tuple[str, ...] | None:

@@ -1,5 +1,6 @@
 """A coverage as a value: what is known of it before a pixel is read, and where the pixels of a request lie."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -121,13 +122,17 @@ def layer_of(
     return Layer(files, codes, times_of(item))
 
 
-def place(coverage: Coverage, area: Area | None, target: Crs) -> PixelGrid | None:
+def place(
+    coverage: Coverage, area: Area | None, target: Crs, *, beyond: bool = False
+) -> PixelGrid | None:
     """Where the pixels of an answer lie; None where the area has nothing of the coverage.
 
     Args:
         coverage: what is asked for.
         area: the part of it; all of it where None.
         target: the reference system of the answer.
+        beyond: whether the sides of the area count also where they lie beyond the coverage: so many pixels as a
+            request names are those of the area (19-087, /req/scaling-spatial/width-and-height).
     """
     whole = moved(coverage.extent, coverage.storage, target)
     if area is None or whole is None:
@@ -136,10 +141,21 @@ def place(coverage: Coverage, area: Area | None, target: Crs) -> PixelGrid | Non
     parts = [] if reach is None else [_overlap(box, reach) for box in area.boxes]
     placed = [moved(part, area.crs, target) for part in parts if part is not None]
     found = [part for box in placed if box is not None and (part := _overlap(box, whole))]
-    if not found:
+    if not found or reach is None:
         return None
+    if beyond and len(area.boxes) == 1:
+        asked = moved(_finite(area.boxes[0], reach), area.crs, target)
+        found = found if asked is None else [asked]
     lefts, bottoms, rights, tops = zip(*found, strict=True)
     return PixelGrid.around((min(lefts), min(bottoms), max(rights), max(tops)), target)
+
+
+def _finite(asked: Box, reach: Box) -> Box:
+    """What is asked for, whose open sides are those of what there is."""
+    left, bottom, right, top = (
+        given if math.isfinite(given) else there for given, there in zip(asked, reach, strict=True)
+    )
+    return left, bottom, right, top
 
 
 def _overlap(asked: Box, reach: Box) -> Box | None:

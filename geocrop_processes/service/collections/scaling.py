@@ -18,6 +18,8 @@ _RIGHT = {"e", "easting", "x", "lon", "long", "longitude"}
 _UP = {"n", "northing", "y", "lat", "latitude"}
 _GROUPS = (
     ("scale-size",),
+    # of earlier drafts; GDAL's driver asks by it
+    ("scaleSize",),
     ("scale-factor",),
     ("scale-axes",),
     ("resolution",),
@@ -78,7 +80,8 @@ def scaling_of(query: QueryParams) -> Scaling | None:
         return Scaling("size", sizes.get("width"), sizes.get("height"))
     if name == "resolution" and not text.strip():
         return None
-    kind = {"scale-size": "size", "scale-axes": "factor"}.get(name, "resolution")
+    kinds = {"scale-size": "size", "scaleSize": "size", "scale-axes": "factor"}
+    kind = kinds.get(name, "resolution")
     return _by_axis(name, kind, text)
 
 

@@ -209,6 +209,7 @@ def test_a_coverage_json_says_that_epsg_4326_is_latitude_first(client: TestClien
     [
         ({"scale_size": "E(30),N(20)"}, (20, 30)),
         ({"scale_size": "N(20)"}, (20, 122)),
+        ({"scaleSize": "E(30),N(20)"}, (20, 30)),
         ({"scale_factor": "2"}, (61, 61)),
         ({"scale_factor": "0.5"}, (244, 244)),
         ({"scale_axes": "E(2),N(4)"}, (30, 61)),
@@ -225,6 +226,20 @@ def test_an_answer_has_as_many_pixels_as_are_asked_for(
     assert set(np.unique(found.read(1))) <= {0, 1, 4, 13}
     if "resolution" not in scaling:
         assert found.bounds == pytest.approx((LEFT, BOTTOM, RIGHT, TOP))
+
+
+def test_so_many_pixels_are_those_of_the_box_also_beyond_the_coverage(
+    client: TestClient, shelf: Any
+) -> None:
+    box = f"{LEFT - 100},{BOTTOM},{LEFT + 100},{BOTTOM + 200}"
+    answer = ask(client, bbox=box, bbox_crs="EPSG:32736", width="20", height="20")
+    found = raster(answer)
+    assert found.bounds == (LEFT - 100, BOTTOM, LEFT + 100, BOTTOM + 200)
+    with stored(shelf) as source:
+        assert (found.read(1)[:, 10:] == source.read(1)[102:, :10]).all()
+    assert not found.read(1)[:, :10].any()
+    nowhere = ask(client, bbox="0,0,1,1", width="20", height="20")
+    assert nowhere.status_code == 204
 
 
 def test_an_answer_is_a_cloud_optimised_geotiff_with_colours_and_names(
@@ -361,6 +376,7 @@ def test_inside_of_it_there_is(client: TestClient, query: str) -> None:
         ("scale-factor=2&width=3", "exclude each other"),
         ("width=a", "width"),
         ("resolution=E(0)", "resolution"),
+        ("resolution=E(20)&subset=E(202005)", "resolution"),
         ("crs=EPSG:2180", "crs"),
         ("f=netcdf", "netcdf"),
         ("f=png&properties=top,class", "one field"),
