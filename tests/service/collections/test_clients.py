@@ -3,7 +3,7 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
@@ -27,7 +27,7 @@ def url(
     shelf: Any,
     app_of: Callable[..., FastAPI],
     serve: Callable[[Callable[[str], FastAPI]], str],
-) -> Iterator[str]:
+) -> str:
     def app(address: str) -> FastAPI:
         service = ServiceSettings(url=address)
         made = app_of(shelf, shelf.settings.model_copy(update={"service": service}))
