@@ -176,6 +176,7 @@ REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
     ),
     "/req/html/content": (
         "standard/test_pages_and_definition.py::test_a_page_holds_every_link_of_its_json",
+        "test_pages.py::test_a_page_says_all_that_the_json_says_and_has_its_links",
     ),
     "/req/oas30/oas-definition-1": (
         "test_openapi.py::test_it_is_served_as_json_and_yaml",
