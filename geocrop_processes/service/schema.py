@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import orjson
 from sqlalchemy import (
     JSON,
     Boolean,
@@ -213,6 +214,8 @@ class Database:
             max_overflow=64,
             pool_timeout=_BUSY_S,
             connect_args={"timeout": _BUSY_S} if sqlite else {},
+            # most of what a page of products costs is reading their items
+            json_deserializer=orjson.loads,
         )
         if sqlite:
             event.listen(self._reader, "connect", _tune)
