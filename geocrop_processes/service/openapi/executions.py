@@ -114,8 +114,9 @@ def _one_of(*values: str) -> Json:
 def _format(schema: Json) -> Json:
     possible = media_types_of(schema)
     kinds = dict.fromkeys([*possible, *(kind.partition(";")[0] for kind in possible)])
-    encodings = [schema["contentEncoding"]] if "contentEncoding" in schema else []
-    said = {"mediaType": _one_of(*kinds), "encoding": _one_of(*encodings)}
+    said = {"mediaType": _one_of(*kinds)}
+    if "contentEncoding" in schema:
+        said["encoding"] = _one_of(schema["contentEncoding"])
     return {"type": "object", "nullable": True, "properties": said}
 
 
@@ -146,9 +147,8 @@ def _qualified(schema: Json, kind: FileKind | None) -> Json:
         "value": schema,
         "mediaType": _one_of(*media_types),
     }
-    properties["encoding"] = _one_of(
-        *(["base64"] if kind is not None or "contentEncoding" in schema else [])
-    )
+    if kind is not None or "contentEncoding" in schema:
+        properties["encoding"] = _one_of("base64")
     return {"type": "object", "required": ["value"], "properties": properties}
 
 
