@@ -15,6 +15,13 @@ from fastapi import APIRouter, Request, Response
 from geocrop_processes.errors import UnknownJob
 from geocrop_processes.pipeline.product import ITEM
 from geocrop_processes.publish.assets import KINDS
+from geocrop_processes.service.described import (
+    FILE_CONDITIONS,
+    FILE_HEADERS,
+    FILE_PARTS,
+    answer,
+    problems,
+)
 from geocrop_processes.service.jobs import Job, JobStore
 from geocrop_processes.service.problems import BLANK, Problem
 from geocrop_processes.service.steps import SUCCESSFUL
@@ -63,7 +70,17 @@ def assets_router(settings: Settings, store: JobStore, storage: Storage | None =
     router = APIRouter(prefix="/assets", tags=["Assets"])
 
     @router.head("/{job_id}/{file}", include_in_schema=False)
-    @router.get("/{job_id}/{file}", summary="A file of a product, or a range of its bytes")
+    @router.get(
+        "/{job_id}/{file}",
+        summary="A file of a product, or a range of its bytes",
+        description="As the assets of the product's STAC item name it: a raster, a style, figures, a picture.",
+        operation_id="getFile",
+        response_class=Response,
+        responses={200: answer("The file.", "*/*", headers=FILE_HEADERS)}
+        | FILE_PARTS
+        | problems(404, 416),
+        openapi_extra={"parameters": FILE_CONDITIONS},
+    )
     def asset(job_id: str, file: str, request: Request) -> Response:
         return file_answer(request, store, objects, job_id, file)
 

@@ -231,3 +231,16 @@ def _schema(media_type: str, schema: Json | None) -> Json:
         return schema or {}
     text = media_type.startswith("text/") or media_type.endswith("xml")
     return {"type": "string"} if text else {"type": "string", "format": "binary"}
+
+
+FILE_HEADERS = ("ETag", "Last-Modified", "Accept-Ranges", "Content-Disposition")
+"""What is told of a file beside its bytes."""
+FILE_PARTS: Responses = {
+    206: answer("The bytes that were asked for.", "*/*", headers=["Content-Range", *FILE_HEADERS]),
+    304: answer("The client has the file already.", headers=FILE_HEADERS),
+}
+"""How a file can be answered, beside whole."""
+FILE_CONDITIONS = [
+    parameter(name) for name in ("Range", "If-Range", "If-None-Match", "If-Modified-Since")
+]
+"""The headers by which a file is asked for in part, or only where it has changed."""

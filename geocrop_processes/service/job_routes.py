@@ -6,6 +6,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from geocrop_processes.service.described import (
+    FILE_CONDITIONS,
+    FILE_HEADERS,
+    FILE_PARTS,
     HTML,
     JSON,
     Responses,
@@ -33,7 +36,6 @@ _STATUS: Responses = {
     200: answer("Its status.", JSON, HTML, schema=ref("statusInfo")),
     **problems(404),
 }
-_FILE = ("ETag", "Last-Modified", "Accept-Ranges", "Content-Disposition")
 _GIVEN: Responses = {
     200: answer(
         "The results: a document by output; or, of a job that was asked for `response: raw`, one output as it is, or "
@@ -43,21 +45,14 @@ _GIVEN: Responses = {
         "multipart/related",
         "*/*",
         schema=ref("results"),
-        headers=_FILE,
+        headers=FILE_HEADERS,
     ),
     204: answer(
         "The raw outputs by reference, as links in the header; or none was produced.",
         headers=["Link"],
     ),
 }
-_PART: Responses = {
-    206: answer("The bytes that were asked for.", "*/*", headers=["Content-Range", *_FILE]),
-    304: answer("The client has the file already.", headers=_FILE),
-}
 _NONE = problems(404, 410, 416, 422, 500, 503)
-_CONDITIONS = [
-    parameter(name) for name in ("Range", "If-Range", "If-None-Match", "If-Modified-Since")
-]
 _OUTPUTS = query(
     "outputs",
     "Only these outputs: their ids, separated by commas.",
@@ -150,8 +145,8 @@ def _add_results(router: APIRouter, host: Host) -> None:
         description="As the job was asked for them: a document, or its outputs raw. Of a job that failed, the reason.",
         operation_id="getResults",
         response_class=Response,
-        responses={**_GIVEN, **_PART, **_NONE},
-        openapi_extra={"parameters": [formats("json", "html"), _OUTPUTS, *_CONDITIONS]},
+        responses={**_GIVEN, **FILE_PARTS, **_NONE},
+        openapi_extra={"parameters": [formats("json", "html"), _OUTPUTS, *FILE_CONDITIONS]},
     )
     def results(job_id: str, request: Request) -> Response:
         found = store.get(job_id)
@@ -168,8 +163,12 @@ def _add_results(router: APIRouter, host: Host) -> None:
         description="As it is: a file piece by piece or a range of its bytes, a text, or JSON.",
         operation_id="getResult",
         response_class=Response,
-        responses={200: answer("The output.", JSON, "*/*", headers=_FILE), **_PART, **_NONE},
-        openapi_extra={"parameters": _CONDITIONS},
+        responses={
+            200: answer("The output.", JSON, "*/*", headers=FILE_HEADERS),
+            **FILE_PARTS,
+            **_NONE,
+        },
+        openapi_extra={"parameters": FILE_CONDITIONS},
     )
     def result(job_id: str, output: str, request: Request) -> Response:
         outcome = outcome_of(host, store.get(job_id))
