@@ -226,7 +226,9 @@ def _content(media_types: Sequence[str], schema: Json | None) -> Json:
 
 
 def _schema(media_type: str, schema: Json | None) -> Json:
-    """JSON has the schema that is given; other texts are texts, and all else is bytes."""
+    """JSON has the schema that is given; other texts are texts, and all else is bytes; of `*/*` all can come."""
+    if media_type == "*/*":
+        return {}
     if media_type.partition(";")[0].endswith("json"):
         return schema or {}
     text = media_type.startswith("text/") or media_type.endswith("xml")

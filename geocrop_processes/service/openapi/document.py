@@ -36,6 +36,8 @@ ABOUT = (
 _LICENSE = {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"}
 _ANYWHERE = (400, 500, 503)
 """What any route can answer: an unusable address or parameter, and that parts of ours do not do what they should."""
+MAX_OFFSET = 2**31 - 1
+"""The most members before a page, where the list names no other bound."""
 _METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -61,7 +63,9 @@ def document(app: FastAPI, settings: Settings, processes: Mapping[str, Descripti
     if template is not None:
         paths |= executions(template["post"], processes)
     components = made.get("components", {})
-    schemas = {name: schema30(said) for name, said in components.get("schemas", {}).items()}
+    schemas = {
+        name: _as_read(schema30(said)) for name, said in components.get("schemas", {}).items()
+    }
     whole = made | {
         "paths": {path: _in_30(said) for path, said in paths.items()},
         "components": {
@@ -137,7 +141,24 @@ def _also_a_page(response: Json) -> Json:
     return response | {"content": content | {HTML: {"schema": {"type": "string"}}}}
 
 
+def _as_read(schema: Any) -> Any:
+    """A model's schema as the model reads it: what is a set there may hold a value twice in a request."""
+    if isinstance(schema, list):
+        return [_as_read(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {key: _as_read(one) for key, one in schema.items() if key != "uniqueItems"}
+
+
+def _bounded(schema: Json) -> Json:
+    return {key: schema[key] for key in ("minimum", "maximum", "default") if schema.get(key)}
+
+
 def _named(parameter: Json) -> Json:
+    if parameter.get("in") == "query" and parameter["name"] == "offset":
+        # stac-fastapi's model of the parameter names no bounds
+        bounds = {"minimum": 0, "maximum": MAX_OFFSET}
+        return parameter | {"schema": {"type": "integer", **bounds} | _bounded(parameter["schema"])}
     if parameter.get("in") != "path":
         return parameter
     return parameter | {"name": _camel(parameter["name"])}

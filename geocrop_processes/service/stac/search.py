@@ -81,6 +81,12 @@ class Search(
         alias="filter-lang",
         description="The language of the filter; by its kind where it is left out.",
     )
+    # checked by `parse`, whose words are for people
+    offset: int | None = Field(
+        None,
+        description="How many items come before the page.",
+        json_schema_extra={"minimum": 0, "maximum": _MAX_OFFSET},
+    )
     fields: PostFieldsExtension | None = Field(
         None, description="Which members of items are given; all where it is left out."
     )
