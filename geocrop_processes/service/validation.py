@@ -90,7 +90,7 @@ def validation_router(host: Host) -> APIRouter:
             200: answer("Whether it would, and what it resolves to.", JSON, schema=_SAID),
             **problems(404, 413),
         },
-        openapi_extra={"requestBody": body(JSON, schema=ref("execute"))},
+        openapi_extra={"requestBody": body(JSON, schema=ref("execute"), required=False)},
     )
     async def validate(process_id: str, request: Request) -> Response:
         host.manager.describe(process_id)
