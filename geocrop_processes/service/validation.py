@@ -74,6 +74,9 @@ _SAID: dict[str, Any] = {
 }
 
 
+_ASKED = {"description": "An execution request (`execute`), right or wrong: what is wrong is told."}
+
+
 def validation_router(host: Host) -> APIRouter:
     """`/processes/{id}/validation`."""
     router = APIRouter(prefix="/processes", tags=["Processes"])
@@ -90,7 +93,7 @@ def validation_router(host: Host) -> APIRouter:
             200: answer("Whether it would, and what it resolves to.", JSON, schema=_SAID),
             **problems(404, 413),
         },
-        openapi_extra={"requestBody": body(JSON, schema=ref("execute"), required=False)},
+        openapi_extra={"requestBody": body(JSON, schema=_ASKED, required=False)},
     )
     async def validate(process_id: str, request: Request) -> Response:
         host.manager.describe(process_id)
