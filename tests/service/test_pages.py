@@ -8,9 +8,11 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from fastapi import Request
 from hypothesis import given
 from hypothesis import strategies as st
 
+from geocrop_processes.service.pages.collections import collection_page, list_page
 from geocrop_processes.service.pages.engine import STATIC
 from geocrop_processes.service.pages.site import Site
 from geocrop_processes.service.processes import DESCRIPTIONS
@@ -236,6 +238,36 @@ def test_hostile_figures_are_texts(api: Api) -> None:
         page = checked(api, f"/jobs/job-{number}")
         assert " ".join(text.split()) in page.text
         assert {"fill": "none", "width": "16", "height": "16"} in page.all("rect")
+
+
+def test_hostile_maps_are_texts(api: Api) -> None:
+    for text in HOSTILE:
+        extent = {
+            "spatial": {"bbox": [[30, -18, 31, -17]]},
+            "temporal": {"interval": [[text, None]]},
+        }
+        document = {
+            **dict.fromkeys(("id", "title", "description", "storageCrs"), text),
+            "extent": extent,
+            "links": [{"rel": text, "href": text, "type": text, "title": text}],
+        }
+        legend = [{"value": text, "name": text, "colour": text}]
+        plain = " ".join(text.split())
+        asked = Request(
+            {"type": "http", "app": api.app, "path": f"/{text}", "query_string": text.encode()}
+        )
+        for answer in (
+            collection_page(asked, document, legend, text),
+            list_page(
+                asked,
+                {"collections": [document], "links": [], "numberMatched": 1, "numberReturned": 1},
+            ),
+        ):
+            page = Page(bytes(answer.body).decode())
+            assert plain in page.text
+            _check_headings(page)
+            _check_labels(page)
+            assert not [a for a in page.all("a") if a["href"].startswith(("java", "<", '"', "'"))]
 
 
 def test_problems_are_pages_where_pages_are_asked_for(api: Api) -> None:
