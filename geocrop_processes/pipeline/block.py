@@ -202,14 +202,21 @@ def _vote(features: Features, model: RegisteredModel, *, probabilities: bool) ->
 
 
 def stored_results(
-    planned: Plan, storage: Storage, attempts: Mapping[str, int], abandoned: Asked = never
+    planned: Plan,
+    storage: Storage,
+    attempts: Mapping[str, int],
+    abandoned: Asked = never,
+    *,
+    classes: int = 0,
 ) -> Iterator[tuple[Block, BlockResult]]:
     """Every block with its stored result, one at a time.
 
     Args:
         planned: the job's plan.
         storage: where the checkpoints are.
-        attempts: which attempt counts, by the block's name; the first one where none is named.
+        attempts: which attempt counts, by the block's name; the first one of all blocks where none is named. Of a block
+            that is not named among others nothing is known: it is no data.
+        classes: of the model.
         abandoned: asked before each block whether the results are still wanted.
 
     Raises:
@@ -218,8 +225,45 @@ def stored_results(
     """
     for block in planned.blocks:
         leave(abandoned)
+        if attempts and block.name not in attempts:
+            shape = planned.grid.window(block).shape
+            nothing = _Vote.of_nothing(shape, classes if planned.request.probabilities else None)
+            yield (
+                block,
+                BlockResult(
+                    nothing.classes, nothing.confidence, (), (), probabilities=nothing.probabilities
+                ),
+            )
+            continue
         key = _checkpoint(planned, block, attempts.get(block.name, 1))
         yield block, BlockResult.from_bytes(storage.get(RESULTS, key))
+
+
+def take_over(
+    before: Plan, planned: Plan, storage: Storage, attempts: Mapping[str, int]
+) -> list[str]:
+    """Keep the stored results of an earlier job of the same blocks and digest; tells the names of the blocks.
+
+    Args:
+        before: the earlier job's plan.
+        planned: the job's plan.
+        storage: where the checkpoints are.
+        attempts: which attempt counts of the earlier job's blocks, by name.
+
+    Raises:
+        StorageUnavailable: a result cannot be stored.
+    """
+    there = set(storage.list(RESULTS, _checkpoints(before.job_id)))
+    taken = []
+    for block in planned.blocks:
+        key = _checkpoint(before, block, attempts.get(block.name, 0))
+        if key in there:
+            content = storage.get(RESULTS, key)
+            storage.put(
+                RESULTS, _checkpoint(planned, block, 1), content, "application/octet-stream"
+            )
+            taken.append(block.name)
+    return taken
 
 
 def discard_results(job_id: str, storage: Storage) -> None:

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -90,8 +90,12 @@ def finish(
         NothingClear: no pixel has a class.
         StorageUnavailable: a block's result is missing, or the product cannot be stored.
     """
-    results = partial(stored_results, planned, storage, attempts, abandoned)
-    record = _record(planned, model, results)
+    results = partial(
+        stored_results, planned, storage, attempts, abandoned, classes=len(model.card.legend)
+    )
+    missing = tuple(b.name for b in planned.blocks if attempts and b.name not in attempts)
+    record = replace(_record(planned, model, results), missing_blocks=missing)
+    record = replace(record, complete=record.complete and not missing)
     if not record.tally.mapped:
         raise NothingClear(
             f"None of the {record.tally.inside} pixels was seen clearly in at least 6 dekads of {planned.request.season}."
@@ -227,6 +231,7 @@ def _record(planned: Plan, model: RegisteredModel, results: _Results) -> MapReco
         baseline=_use(planned.check, compared),
         complete=not unreadable,
         engines=tuple(sorted(engines)),
+        blocks=blocks,
         applicability_threshold=model.applicability.threshold if model.applicability else None,
     )
 

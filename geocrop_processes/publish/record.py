@@ -97,6 +97,10 @@ class MapRecord:
 
     complete: bool = True
     """Whether every scene could be read; another try may give other pixels where one could not."""
+    blocks: int = 1
+    """How many blocks the grid has."""
+    missing_blocks: tuple[str, ...] = ()
+    """Those that were not mapped since the job's time was over; they are no data."""
     engines: tuple[str, ...] = ()
     """What evaluated the forests; a library's own predict with the reason why nothing faster did."""
     applicability_threshold: float | None = None

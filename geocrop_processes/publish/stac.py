@@ -132,11 +132,19 @@ def _processing(record: MapRecord) -> dict[str, Any]:
     }
 
 
+def _partial(record: MapRecord) -> dict[str, Any]:
+    """What a map has whose time was over."""
+    share = 1 - len(record.missing_blocks) / record.blocks
+    missing = list(record.missing_blocks)
+    return {"share": round(share, 6), "blocks": record.blocks, "missing_blocks": missing}
+
+
 def _provenance(record: MapRecord) -> dict[str, Any]:
     return {
         "geocrop:simulated": record.notice is not None,
         "geocrop:digest": record.digest,
         "geocrop:complete": record.complete,
+        **({"geocrop:partial": _partial(record)} if record.missing_blocks else {}),
         "geocrop:aoi": {
             "lon": record.aoi.lon,
             "lat": record.aoi.lat,

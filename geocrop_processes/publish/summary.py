@@ -63,6 +63,12 @@ def summarise(record: MapRecord) -> dict[str, Any]:
         },
         "mask": "cropland" if record.masked else "none",
         "baseline": _against(record.baseline) if record.baseline else None,
+        # only of a map whose time was over
+        **(
+            {"blocks": record.blocks, "missing_blocks": list(record.missing_blocks)}
+            if record.missing_blocks
+            else {}
+        ),
         "scenes_used": [s.title for s in record.scenes],
         "scenes_left_out": [{"title": s.title, "reason": s.reason} for s in record.left_out],
     }

@@ -4,14 +4,14 @@ Each method is one transaction, and every change of a status depends on the stat
 store can be used by many threads; each process opens its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select, update
 
 from geocrop_processes.errors import UnknownJob
-from geocrop_processes.service import products, records, reports, steps
+from geocrop_processes.service import budget, products, records, reports, steps
 from geocrop_processes.service.callbacks.due import Deliveries
 from geocrop_processes.service.figures import Past
 from geocrop_processes.service.pace import Pace
@@ -166,10 +166,22 @@ class JobStore(ProductStore):
         with self._database.write() as connection:
             return steps.renew(connection, step, self.lease_s)
 
-    def planned(self, step: Step, plan: bytes, blocks: Sequence[str], digest: str | None) -> bool:
-        """Keep a plan and make its blocks due; False, and no change, where the report comes too late."""
+    def planned(
+        self,
+        step: Step,
+        plan: bytes,
+        blocks: Sequence[str],
+        digest: str | None,
+        done: Collection[str] = (),
+    ) -> bool:
+        """Keep a plan and make its blocks due, but for those that are done; False where the report comes too late."""
         with self._database.write() as connection:
-            return reports.planned(connection, step, plan, blocks, digest)
+            return reports.planned(connection, step, plan, blocks, digest, done)
+
+    def out_of_time(self, step: Step, seconds: float) -> bool:
+        """Whether a job's time is over; the block that was claimed, and any other, is not begun then."""
+        with self._database.write() as connection:
+            return budget.out_of_time(connection, step, seconds)
 
     def plan_of(self, job_id: str) -> bytes:
         """The plan of a job.
@@ -204,10 +216,16 @@ class JobStore(ProductStore):
         with self._database.write() as connection:
             reports.release(connection, step)
 
-    def finished(self, step: Step, result: dict[str, Any], item: dict[str, Any] | None) -> bool:
+    def finished(
+        self,
+        step: Step,
+        result: dict[str, Any],
+        item: dict[str, Any] | None,
+        message: str = "done",
+    ) -> bool:
         """Make the job successful, and list its STAC item. False where the report comes too late."""
         with self._database.write() as connection:
-            counts = reports.finished(connection, step, result)
+            counts = reports.finished(connection, step, result, message=message)
             if counts and item is not None:
                 products.add(connection, step.job_id, item)
             return counts

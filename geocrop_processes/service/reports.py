@@ -4,11 +4,12 @@ A report counts where its step is still held by who makes it, and where its job 
 nothing but that the step is given back.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
+from geocrop_processes.service.budget import is_mapped
 from geocrop_processes.service.callbacks import due as callbacks
 from geocrop_processes.service.callbacks import subscriber
 from geocrop_processes.service.schema import clock, jobs, plans, steps
@@ -34,20 +35,31 @@ _PLANNED, _MAPPED = 10, 90
 
 
 def planned(
-    connection: Connection, step: Step, plan: bytes, blocks: Sequence[str], digest: str | None
+    connection: Connection,
+    step: Step,
+    plan: bytes,
+    blocks: Sequence[str],
+    digest: str | None,
+    done: Collection[str] = (),
 ) -> bool:
-    """The plan is made: its blocks are due."""
+    """The plan is made: its blocks are due, but for those that an earlier job has done."""
     if not _end(connection, step):
         return False
     connection.execute(insert(plans).values(job_id=step.job_id, content=plan))
-    add(connection, step.job_id, BLOCK, blocks)
-    if not blocks:
+    due = [name for name in blocks if name not in done]
+    add(connection, step.job_id, BLOCK, due)
+    now = clock(connection)
+    taken = {"job_id": step.job_id, "kind": BLOCK, "state": DONE, "at": now, "attempt": 1}
+    if done:
+        connection.execute(insert(steps), [taken | {"name": name} for name in done])
+    if not due:
         add(connection, step.job_id, FINISH)
     _note(
         connection,
         step.job_id,
-        f"{len(blocks)} blocks to do",
+        f"{len(due)} blocks to do",
         progress=_PLANNED,
+        blocks_done=len(done),
         digest=digest,
         blocks=len(blocks),
     )
@@ -69,13 +81,18 @@ def block_done(connection: Connection, step: Step) -> bool:
         blocks_done=done,
         progress=_PLANNED + (_MAPPED - _PLANNED) * done // row.blocks,
     )
-    if done == row.blocks:
+    # fewer are done where the job's time was over
+    if done == row.blocks or is_mapped(connection, step.job_id):
         add(connection, step.job_id, FINISH)
     return True
 
 
 def finished(
-    connection: Connection, step: Step, result: dict[str, Any], digest: str | None = None
+    connection: Connection,
+    step: Step,
+    result: dict[str, Any],
+    digest: str | None = None,
+    message: str = "done",
 ) -> bool:
     """The job is successful."""
     if not _end(connection, step):
@@ -89,7 +106,7 @@ def finished(
             **values,
             status=SUCCESSFUL,
             progress=100,
-            message="done",
+            message=message,
             updated=now,
             finished=now,
             result=result,

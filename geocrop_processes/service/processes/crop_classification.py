@@ -84,6 +84,12 @@ DESCRIPTION: Description = {
             "count. The model must have been trained for the date.",
             {"type": "string", "format": "date"},
         ),
+        "max_seconds": optional(
+            "Time",
+            "Seconds from the start of the work after which no further block is begun: the blocks that are done are "
+            "published as a partial map. The same request again maps only what is missing.",
+            {"type": "integer", "minimum": 1},
+        ),
         "fresh": optional(
             "Fresh",
             "Compute the map even where the same one exists already.",

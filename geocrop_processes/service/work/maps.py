@@ -2,14 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
 from geocrop_processes.domain.aoi import Aoi
 from geocrop_processes.domain.season import Season
 from geocrop_processes.pipeline.abandon import Asked
-from geocrop_processes.pipeline.block import discard_results, map_block
+from geocrop_processes.pipeline.block import discard_results, map_block, take_over
 from geocrop_processes.pipeline.plan import Plan, Request
 from geocrop_processes.pipeline.plan import plan as plan_map
 from geocrop_processes.pipeline.product import ITEM
@@ -47,7 +47,22 @@ def plan(context: WorkerContext, step: Step, lost: Asked) -> bool:
         if answered:
             return True
     names = [block.name for block in made.blocks]
-    return context.store.planned(step, made.to_json(), names, made.digest)
+    done = () if job.inputs.get("fresh", False) else _taken_over(context, made)
+    return context.store.planned(step, made.to_json(), names, made.digest, done)
+
+
+def _taken_over(context: WorkerContext, made: Plan) -> Sequence[str]:
+    """The blocks of a partial map of the same digest, kept under the new job's name."""
+    earlier = context.store.product_of(made.digest)
+    missing = ((earlier and earlier.result) or {}).get("summary", {}).get("missing_blocks")
+    if earlier is None or not missing:
+        return ()
+    before = Plan.from_json(context.store.plan_of(earlier.id))
+    # blocks of another size have other names, or other pixels
+    if before.blocks != made.blocks:
+        return ()
+    attempts = context.store.attempts_of_blocks(earlier.id)
+    return take_over(before, made, context.storage, attempts)
 
 
 def request_of(settings: Settings, job: Job) -> Request:
@@ -86,6 +101,9 @@ def _exists(context: WorkerContext, digest: str) -> bool:
 
 def block(context: WorkerContext, step: Step, lost: Asked) -> bool:
     """Map one block."""
+    max_seconds = context.store.get(step.job_id).inputs.get("max_seconds")
+    if max_seconds is not None and context.store.out_of_time(step, max_seconds):
+        return True
     planned = Plan.from_json(context.store.plan_of(step.job_id))
     found = next(found for found in planned.blocks if found.name == step.name)
     map_block(
@@ -108,12 +126,15 @@ def finish(context: WorkerContext, step: Step, lost: Asked) -> bool:
         attempts = context.store.attempts_of_blocks(step.job_id)
         model = _model(context, planned)
         finish_map(planned, model, storage, attempts=attempts, abandoned=lost)
-    discard_results(step.job_id, storage)
+    summary = json.loads(storage.get(RESULTS, f"{folder}{FILES['summary'].file_name}"))
+    message = _message(summary)
+    # the blocks of a partial map are kept for the job that maps the others
+    if "missing_blocks" not in summary:
+        discard_results(step.job_id, storage)
     # what a killed attempt has left half written
     storage.delete(RESULTS, folder, PARTIAL)
     content = storage.get(RESULTS, f"{folder}{ITEM}")
     item = json.loads(content)
-    summary = json.loads(storage.get(RESULTS, f"{folder}{FILES['summary'].file_name}"))
     outputs = _outputs(item) | {
         "item": {
             "file": ITEM,
@@ -123,7 +144,17 @@ def finish(context: WorkerContext, step: Step, lost: Asked) -> bool:
         }
     }
     result = {"job_id": step.job_id, "outputs": outputs, "summary": summary}
-    return context.store.finished(step, result, item)
+    return context.store.finished(step, result, item, message)
+
+
+def _message(summary: Mapping[str, Any]) -> str:
+    """What people are told of a map that is done."""
+    if "missing_blocks" not in summary:
+        return "done"
+    return (
+        f"partial: the time was over, {len(summary['missing_blocks'])} of {summary['blocks']} blocks are missing; "
+        "the same request again maps them"
+    )
 
 
 def _outputs(item: Mapping[str, Any]) -> dict[str, Any]:

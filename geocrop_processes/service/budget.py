@@ -1,0 +1,56 @@
+"""What becomes of a job whose stated time is over: no further block is begun, and what is done is published."""
+
+from sqlalchemy import Connection, exists, select, update
+
+from geocrop_processes.service.schema import clock, jobs, steps
+from geocrop_processes.service.steps import (
+    BLOCK,
+    CLOSED,
+    DUE,
+    FINISH,
+    LEASED,
+    OPEN,
+    Step,
+    add,
+    fail_job,
+    held,
+    lock,
+)
+
+
+def out_of_time(connection: Connection, step: Step, seconds: float) -> bool:
+    """Whether a job's time is over; then the block is not begun, nor any other, and those under way are the last.
+
+    Args:
+        connection: of the transaction that this is part of.
+        step: a block that was claimed.
+        seconds: the job's time, from when its first step was claimed.
+    """
+    started = select(jobs.c.started).where(jobs.c.id == step.job_id)
+    over = clock(connection) - float(connection.execute(started).scalar_one()) >= seconds
+    if not over or lock(connection, step.job_id) not in OPEN:
+        return False
+    ended = connection.execute(update(steps).where(*held(step)).values(state=CLOSED))
+    if not ended.rowcount:
+        return False
+    due = (steps.c.job_id == step.job_id, steps.c.kind == BLOCK, steps.c.state == DUE)
+    connection.execute(update(steps).where(*due).values(state=CLOSED))
+    if is_mapped(connection, step.job_id):
+        _settle(connection, step.job_id, seconds)
+    return True
+
+
+def is_mapped(connection: Connection, job_id: str) -> bool:
+    """Whether no block of a job is due or under way."""
+    waiting = (steps.c.state.in_((DUE, LEASED)), steps.c.kind == BLOCK)
+    left = exists().where(steps.c.job_id == job_id, *waiting)
+    return not connection.execute(select(left)).scalar_one()
+
+
+def _settle(connection: Connection, job_id: str, seconds: float) -> None:
+    done = connection.execute(select(jobs.c.blocks_done).where(jobs.c.id == job_id)).scalar_one()
+    if done:
+        add(connection, job_id, FINISH)
+        return
+    detail = f"The time of {seconds:g} s (`max_seconds`) was over before a block was mapped."
+    fail_job(connection, job_id, {"title": "Out of time", "detail": detail, "status": 422})
