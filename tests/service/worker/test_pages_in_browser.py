@@ -130,6 +130,18 @@ def test_the_page_of_a_map_shows_its_tiles_its_areas_and_its_files(
         assert picture.evaluate("one => one.naturalWidth") > 100
 
 
+def test_the_page_of_a_published_map_shows_its_tiles_and_classes(
+    mapped: str, deployed: Deployed, browser: Browser
+) -> None:
+    with visiting(browser, deployed.url, width=390) as page:
+        page.goto(f"{deployed.url}/collections")
+        page.locator(f"a[href='/collections/{mapped.rpartition('/')[2]}']").first.click()
+        expect(page.locator("img.leaflet-tile-loaded").first).to_be_visible()
+        expect(page.locator(".legend")).to_contain_text("soybean")
+        # a phone shows it without scrolling sideways
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 def test_what_the_service_refuses_is_said_at_the_field(
     deployed: Deployed, browser: Browser
 ) -> None:
