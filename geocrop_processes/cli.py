@@ -39,6 +39,7 @@ app.command("accuracy-assessment")(cli_accuracy.accuracy_assessment)
 app.command("sample-design")(cli_accuracy.sample_design)
 app.command("simulated-labels", hidden=True)(cli_accuracy.simulated_labels)
 app.add_typer(cli_service.jobs, name="jobs")
+app.add_typer(cli_service.catalog, name="catalog")
 app.add_typer(cli_models.models, name="models")
 
 

@@ -1,10 +1,11 @@
-"""`geocrop serve`, `geocrop demo` and `geocrop jobs`: the service from the command line."""
+"""`geocrop serve`, `geocrop demo`, `geocrop jobs` and `geocrop catalog`: the service from the command line."""
 
 import hashlib
 import signal
 import time
 from collections.abc import Mapping
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.markup import escape
@@ -24,6 +25,8 @@ from geocrop_processes.pipeline.product import ITEM, Product
 from geocrop_processes.publish.assets import KINDS
 from geocrop_processes.service.client import Client
 from geocrop_processes.service.embedded import Running, run
+from geocrop_processes.service.jobs import JobStore
+from geocrop_processes.service.stac.export import export
 from geocrop_processes.service.urls import public_url
 from geocrop_processes.settings import Settings
 from geocrop_processes.simulation.demo import DEMO_AOI, DEMO_SEASON
@@ -37,6 +40,8 @@ from geocrop_processes.simulation.demonstration import (
 from geocrop_processes.storage import RESULTS
 
 jobs = typer.Typer(help="See and end the jobs of a running service.", no_args_is_help=True)
+
+catalog = typer.Typer(help="The products as a STAC catalogue.", no_args_is_help=True)
 
 Url = Annotated[
     str | None,
@@ -168,6 +173,31 @@ def dismiss(job: JobId, *, url: Url = None, as_json: AsJson = False) -> None:
         print_json(status)
     else:
         out.print(f"The job {escape(job)} is {status['status']}.")
+
+
+@catalog.command("export", epilog="Example: geocrop catalog export maps/")
+def export_catalog(
+    folder: Annotated[Path, typer.Argument(help="Where to: a new folder, or an empty one.")],
+    *,
+    assets: Annotated[
+        Literal["copy", "link"],
+        typer.Option(help="'copy' puts the files beside the items; 'link' leads to the service."),
+    ] = "copy",
+    as_json: AsJson = False,
+) -> None:
+    """Write all products as a static STAC catalogue, which needs no service to be read.
+
+    Links are relative: the folder can be moved, zipped, or put on any web server.
+    """
+    settings = Settings.read()
+    store = JobStore.of(settings)
+    with bar(quiet=as_json) as progress:
+        count = export(folder, settings, store, settings.open_storage(), assets, progress)
+    store.close()
+    if as_json:
+        print_json({"catalog": str(folder / "catalog.json"), "items": count})
+    else:
+        out.print(f"{count} maps: {escape(str(folder / 'catalog.json'))}", soft_wrap=True)
 
 
 def _client(url: str | None) -> Client:

@@ -243,6 +243,9 @@ def add_catalog(app: FastAPI, settings: Settings, store: JobStore) -> None:
                 conformance_classes=[
                     SortConformanceClasses.ITEM_SEARCH_SORT,
                     SortConformanceClasses.FEATURES_SORT,
+                    # as clients know them that are older than 1.1
+                    "https://api.stacspec.org/v1.0.0/item-search#sort",
+                    "https://api.stacspec.org/v1.0.0/ogcapi-features#sort",
                 ]
             ),
             FieldsExtension(

@@ -11,24 +11,10 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from pystac_client import Client
 
-from geocrop_processes.service.assets import assets_router
-from geocrop_processes.service.openapi.document import document
-from geocrop_processes.service.problems import Problem
-from geocrop_processes.service.stac.api import add_catalog
-from geocrop_processes.settings import ServiceSettings
+from tests.service.stac.served import application
 
 PUBLIC = "http://127.0.0.1:1/x"
 HERE = [30.19, -17.37, 30.21, -17.35]
-
-
-def application(shop: Any, url: str) -> FastAPI:
-    settings = shop.settings.model_copy(update={"service": ServiceSettings(url=url)})
-    app = FastAPI()
-    app.include_router(assets_router(settings, shop.store, shop.storage))
-    add_catalog(app, settings, shop.store)
-    app.add_exception_handler(Problem, lambda _, error: error.response())
-    app.openapi = lambda: document(app, settings, {})  # type: ignore[method-assign]
-    return app
 
 
 @pytest.fixture
@@ -86,6 +72,44 @@ def test_pystac_client_reads_every_page(
     collection = catalog.get_collection("crop-maps")
     assert collection is not None
     assert [item.id for item in collection.get_items()] == ids[::-1]
+
+
+def test_pystac_client_filters_sorts_and_leaves_out(
+    shop: Any, serve: Callable[[Callable[[str], FastAPI]], str]
+) -> None:
+    for number in range(3):
+        shop.publish(f"job-{number}", year=2020 + number)
+    url = serve(lambda address: application(shop, address))
+    catalog = Client.open(f"{url}/stac/")
+    tree = {"op": ">", "args": [{"property": "geocrop:season.year"}, 2020]}
+    for asked in (
+        {"filter": "geocrop:season.year > 2020", "filter_lang": "cql2-text", "method": "GET"},
+        {"filter": tree, "filter_lang": "cql2-json", "method": "POST"},
+    ):
+        search = catalog.search(collections=["crop-maps"], sortby="+properties.datetime", **asked)
+        assert [item.id for item in search.items()] == ["job-1", "job-2"]
+    point = {"type": "Point", "coordinates": [30.2, -17.36]}
+    lean = catalog.search(intersects=point, fields=["id", "-links"], max_items=1)
+    assert list(lean.items_as_dicts()) == [{"id": "job-2"}]
+    assert "geocrop:season.year" in catalog.get_queryables()["properties"]
+
+
+def test_every_raster_opens_over_http(
+    shop: Any, serve: Callable[[Callable[[str], FastAPI]], str]
+) -> None:
+    shop.publish("job-1")
+    url = serve(lambda address: application(shop, address))
+    item = next(Client.open(f"{url}/stac/").search(ids=["job-1"]).items())
+    cogs = [a for a in item.assets.values() if a.media_type == pystac.MediaType.COG]
+    assert cogs
+    for asset in cogs:
+        assert asset.href.startswith(url)
+        with (
+            rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"),
+            rasterio.open(asset.href) as source,
+        ):
+            assert source.crs.to_epsg() == 32736
+            assert source.profile["tiled"]
 
 
 def test_the_landing_page_leads_everywhere(client: TestClient) -> None:
