@@ -94,6 +94,10 @@ class Known:
     def _mean(self, case: Case[Any]) -> None:
         """Let a case mean something, where its schema allows more than can mean anything."""
         turn = next(self._turn)
+        for name in {"z", "x", "y"} & (case.path_parameters or {}).keys():
+            if not str(case.path_parameters[name]).lstrip("-").isdigit():
+                # the template of a tile's address, followed as a link
+                case.path_parameters[name] = 0
         searched = case.body if case.path == "/stac/search" else {}
         for given in (case.query, searched):
             if isinstance(given, dict):
