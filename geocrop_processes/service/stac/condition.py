@@ -16,14 +16,12 @@ import shapely
 from pygeofilter import ast, values
 from pygeofilter.backends.evaluator import Evaluator, handle
 from sqlalchemy import Boolean, ColumnElement, Connection, and_, false, literal_column, or_, true
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
 
 from geocrop_processes.service.problems import Problem, invalid
 from geocrop_processes.service.products import Condition, related
 from geocrop_processes.service.stac.areas import area_of, area_of_box, box_of
 from geocrop_processes.service.stac.cql2 import moment
+from geocrop_processes.service.stac.patterns import Like, patterns
 from geocrop_processes.service.stac.queryables import Kind, Queryable, named
 
 MAX_SHAPES = 10
@@ -161,7 +159,7 @@ class _Clauses(Evaluator):  # type: ignore[misc]  # pygeofilter ships no types
         pattern = _value(lhs, "text", node.pattern)
         if kind != "text":
             raise invalid(f"filter compares {lhs.name} by LIKE, which is no text.")
-        clause = _Like(column, *_patterns(pattern))
+        clause = Like(column, *patterns(pattern))
         return ~clause if node.not_ else clause
 
     @_handles(ast.IsNull)
@@ -271,38 +269,3 @@ def _shape(said: Any) -> Any:
             raise invalid("filter names a shape with a reference system; shapes are in CRS84.")
         return area_of(said.geometry, "A shape of filter")
     raise invalid("filter relates the geometry to what is no shape.")
-
-
-def _patterns(pattern: str) -> tuple[str, str]:
-    r"""A pattern of CQL2, where % is any text, _ any character and \ takes its meaning from the next one: for
-    LIKE of SQL, and for GLOB of SQLite, whose LIKE knows no case."""  # noqa: D205, D209 - one sentence
-    like = glob = ""
-    characters = iter(pattern)
-    for character in characters:
-        if character in "%_":
-            like += character
-            glob += {"%": "*", "_": "?"}[character]
-            continue
-        plain = next(characters, "\\") if character == "\\" else character
-        like += f"\\{plain}" if plain in "\\%_" else plain
-        glob += f"[{plain}]" if plain in "*?[" else plain
-    return like, glob
-
-
-class _Like(FunctionElement[bool]):
-    """A column is of a pattern: the column, the pattern for LIKE, the pattern for GLOB."""
-
-    type = Boolean()
-    inherit_cache = True
-
-
-@compiles(_Like)
-def _like(element: _Like, compiler: SQLCompiler, **more: Any) -> str:
-    column, like, _ = element.clauses
-    return f"({compiler.process(column, **more)} LIKE {compiler.process(like, **more)})"
-
-
-@compiles(_Like, "sqlite")
-def _like_of_sqlite(element: _Like, compiler: SQLCompiler, **more: Any) -> str:
-    column, _, glob = element.clauses
-    return f"({compiler.process(column, **more)} GLOB {compiler.process(glob, **more)})"
