@@ -1,3 +1,5 @@
+import gc
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -172,6 +174,19 @@ def test_a_range_of_an_object_is_read(storage: Storage) -> None:
     for start, stop in ((0, 1), (255, 300), (0, len(content)), (len(content) - 1, len(content))):
         pieces = storage.open_range(RESULTS, "a/map.tif", start, stop)
         assert b"".join(pieces) == content[start:stop]
+
+
+def test_a_range_that_nobody_reads_is_closed(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a client goes away before the answer begins."""
+    storage.put(RESULTS, "a/map.tif", b"12345", "image/tiff")
+    told: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    pieces = storage.open_range(RESULTS, "a/map.tif", 0, 5)
+    del pieces
+    gc.collect()
+    assert not told
 
 
 def test_a_range_of_what_is_not_there_is_told_before_it_is_read(storage: Storage) -> None:

@@ -1,12 +1,15 @@
 """A stored file over HTTP: its bytes or a range of them, never all of them in memory; its checksum as its ETag."""
 
 import re
+from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
+from typing import Any
 
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 from werkzeug.http import parse_etags
 
 from geocrop_processes.service.problems import BLANK, Problem
@@ -55,6 +58,21 @@ class StoredFile:
         return headers
 
 
+class _FileStream(StreamingResponse):
+    """Pieces of a file, which is closed at the end, also where the client goes away before it."""
+
+    def __init__(self, pieces: Generator[bytes], **how: Any) -> None:
+        super().__init__(pieces, **how)
+        self._pieces = pieces
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the pieces."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._pieces.close()
+
+
 def file_response(request: Request, file: StoredFile, storage: Storage) -> Response:
     """The file, a part of it, or that the client has it already."""
     if _is_known(request, file):
@@ -66,7 +84,7 @@ def file_response(request: Request, file: StoredFile, storage: Storage) -> Respo
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{file.size}"
     if request.method == "HEAD":
         return Response(headers=headers, media_type=file.media_type)
-    return StreamingResponse(
+    return _FileStream(
         storage.open_range(RESULTS, file.key, start, stop),
         status_code=206 if part else 200,
         headers=headers,

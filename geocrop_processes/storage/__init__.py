@@ -11,7 +11,7 @@ The buckets and their layouts are a contract between all parts of a deployment:
 import hashlib
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -121,8 +121,8 @@ class Storage:
         with _translated(f"read {path}"):
             return path.read_bytes()
 
-    def open_range(self, bucket: str, key: str, start: int, stop: int) -> Iterator[bytes]:
-        """The bytes from `start` to before `stop` of an object, piece by piece.
+    def open_range(self, bucket: str, key: str, start: int, stop: int) -> Generator[bytes]:
+        """The bytes from `start` to before `stop` of an object, piece by piece; closed at its end, or by `close`.
 
         Args:
             bucket: the bucket.
@@ -262,9 +262,17 @@ _PIECE = 1 << 20
 """Bytes that are read at once."""
 
 
-def _pieces(body: Any, size: int, action: str) -> Iterator[bytes]:
-    """Read a file, or an S3 server's answer, piece by piece."""
+def _pieces(body: Any, size: int, action: str) -> Generator[bytes]:
+    """Read a file, or an S3 server's answer, piece by piece; it is closed, even where nobody asks for a piece."""
+    pieces = _read(body, size, action)
+    # a generator that has not begun has nothing to end
+    next(pieces)
+    return pieces
+
+
+def _read(body: Any, size: int, action: str) -> Generator[bytes]:
     with closing(body), _translated(action):
+        yield b""
         while size > 0:
             piece = body.read(min(size, _PIECE))
             if not piece:

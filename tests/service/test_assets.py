@@ -1,13 +1,15 @@
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from starlette.requests import ClientDisconnect
 
 from geocrop_processes.service.assets import asset_url, assets_router
 from geocrop_processes.service.problems import Problem
-from geocrop_processes.storage import RESULTS
+from geocrop_processes.storage import RESULTS, Storage
 
 COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 
@@ -105,6 +107,33 @@ def test_a_range_behind_the_end_is_refused_with_the_size(
     answer = client.get("/assets/job-1/class-map.tif", headers={"Range": asked})
     assert answer.status_code == 416
     assert answer.headers["content-range"] == f"bytes */{len(made.files['class-map.tif'])}"
+
+
+@pytest.mark.usefixtures("made")
+def test_a_file_is_closed_where_the_client_goes_away(
+    shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+
+    def opening(*where: Any) -> Any:
+        opened.append(Storage.open_range(shop.storage, *where))
+        return opened[-1]
+
+    async def asked() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def gone(_message: Any) -> None:
+        raise OSError
+
+    monkeypatch.setattr(shop.storage, "open_range", opening)
+    app = FastAPI()
+    app.include_router(assets_router(shop.settings, shop.store, shop.storage))
+    scope: dict[str, Any] = {"type": "http", "method": "GET", "path": "/assets/job-1/class-map.tif"}
+    scope |= {"headers": [], "query_string": b"", "scheme": "http", "server": ("test", 80)}
+    with pytest.raises(ClientDisconnect):
+        asyncio.run(app({**scope, "asgi": {"spec_version": "2.4"}}, asked, gone))
+    (pieces,) = opened
+    assert pieces.gi_frame is None
 
 
 @pytest.mark.usefixtures("made")
