@@ -172,7 +172,8 @@ class _Catalog(BaseCoreClient):
 
     def post_search(self, search_request: BaseSearchPostRequest, **kwargs: Any) -> Any:
         """`POST /stac/search`."""
-        search = parse(search_request.model_dump(exclude_none=True, by_alias=True))
+        # of fields, a list that is null and one that is not there differ
+        search = parse(search_request.model_dump(exclude_unset=True, by_alias=True))
         return self._page(kwargs["request"], search, f"{self.at.root}/search")
 
     def _page(self, request: Request, search: Search, address: str) -> Json:
@@ -280,7 +281,7 @@ def _check_collection(name: str) -> None:
 
 def _next(request: Request, search: Search, address: str, offset: int) -> Json:
     if request.method == "POST":
-        body = search.model_dump(mode="json", exclude_none=True, by_alias=True)
+        body = search.model_dump(mode="json", exclude_unset=True, by_alias=True)
         return link("next", address, GEOJSON, method="POST", body=body | {"offset": offset})
     asked = [(k, v) for k, v in request.query_params.multi_items() if k != "offset"]
     query = urlencode([*asked, ("offset", str(offset))])

@@ -11,27 +11,31 @@ MINIMUM = (
     *("type", "stac_version", "id", "geometry", "bbox", "links", "assets"),
     *("properties.datetime", "properties.start_datetime", "properties.end_datetime"),
 )
-"""What an item needs to be one: given where nothing is named."""
+"""What an item needs to be one: given where nothing is wanted by name."""
+IDENTITY = ("type", "stac_version", "id", "collection")
+"""What says which item it is: short, and given beside what is wanted, unless it is not wanted by name."""
 
 
 def chosen(fields: PostFieldsExtension | None) -> Callable[[Json], Json]:
     """What leaves of an item what is wanted: everything where `fields` is None.
 
-    Members are named by their path, its parts joined by `.`; a name that an item does not have is nothing. Those
-    that are both wanted and not wanted are left out, unless what is wanted lies within what is not.
+    Members are named by their path, its parts joined by `.`; a name that an item does not have is nothing. The
+    longest name that is said of a member holds; one that is both wanted and not wanted is given. Where `include`
+    is not there at all, an item is whole but for what is not wanted; where it is empty, it has its minimum.
     """
     if fields is None:
         return lambda item: item
     include, exclude = fields.include or set(), fields.exclude or set()
-    if not include and not exclude:
-        include = set(MINIMUM)
+    whole = bool(exclude) and "include" not in fields.model_fields_set
+    start = IDENTITY if include else MINIMUM
+    # a name is longer than those of what it lies in
+    said = sorted(include | exclude, key=lambda path: (len(path), path))
 
     def choose(item: Json) -> Json:
-        kept = _only(item, include) if include else item
-        for path in exclude:
-            kept = _without(kept, path)
-        within = {path for path in include if any(path.startswith(f"{e}.") for e in exclude)}
-        return _merged(kept, _only(item, within))
+        kept = item if whole else _only(item, start)
+        for path in said:
+            kept = _merged(kept, _only(item, [path])) if path in include else _without(kept, path)
+        return kept
 
     return choose
 

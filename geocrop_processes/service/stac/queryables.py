@@ -88,7 +88,8 @@ def sortable(name: str) -> Column[Any]:
 def document(address: str, title: str) -> dict[str, Any]:
     """All queryables as a JSON schema (OGC API - Features, part 3)."""
     return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        # which OGC API - Features and the STAC API's filter extension both allow
+        "$schema": "https://json-schema.org/draft/2019-09/schema",
         "$id": address,
         "type": "object",
         "title": title,

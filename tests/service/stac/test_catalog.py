@@ -90,7 +90,9 @@ def test_pystac_client_filters_sorts_and_leaves_out(
         assert [item.id for item in search.items()] == ["job-1", "job-2"]
     point = {"type": "Point", "coordinates": [30.2, -17.36]}
     lean = catalog.search(intersects=point, fields=["id", "-links"], max_items=1)
-    assert list(lean.items_as_dicts()) == [{"id": "job-2"}]
+    assert list(lean.items_as_dicts()) == [
+        {"type": "Feature", "stac_version": "1.1.0", "id": "job-2", "collection": "crop-maps"}
+    ]
     assert "geocrop:season.year" in catalog.get_queryables()["properties"]
 
 

@@ -200,35 +200,70 @@ def test_items_are_sorted(client: TestClient, sortby: str, numbers: list[int]) -
 
 
 def test_only_the_members_that_are_wanted_are_given(client: TestClient) -> None:
+    def posted(body: Any) -> Any:
+        asked = {"ids": ["job-4"], "fields": body}
+        (item,) = client.post("/stac/search", json=asked).json()["features"]
+        return item
+
     def given(fields: str, body: Any) -> Any:
-        asked = {"ids": ["job-4"]}
-        (got,) = client.get("/stac/search", params={"ids": "job-4", "fields": fields}).json()[
-            "features"
-        ]
-        (posted,) = client.post("/stac/search", json={**asked, "fields": body}).json()["features"]
-        assert got == posted
+        query = {"ids": "job-4", "fields": fields}
+        (got,) = client.get("/stac/search", params=query).json()["features"]
+        assert got == posted(body)
         return got
 
-    assert given("id", {"include": ["id"]}) == {"id": "job-4"}
+    whole = client.get("/stac/collections/crop-maps/items/job-4").json()
+    which = {name: whole[name] for name in ("type", "stac_version", "id", "collection")}
+    assert given("id", {"include": ["id"]}) == which
+    assert given("geometry,-id", {"include": ["geometry"], "exclude": ["id"]}) == {
+        **{key: value for key, value in which.items() if key != "id"},
+        "geometry": whole["geometry"],
+    }
     assert given("id,properties.geocrop:season.year", {"include": ["id", "properties.geocrop:season.year"]}) == {
-        "id": "job-4",
+        **which,
         "properties": {"geocrop:season": {"year": 2019}},
     }  # fmt: skip
-    whole = client.get("/stac/collections/crop-maps/items/job-4").json()
-    assert given("-assets", {"exclude": ["assets"]}) == {
-        key: value for key, value in whole.items() if key != "assets"
-    }
     lean = given(
         "-properties,properties.title,+id",
         {"include": ["id", "properties.title"], "exclude": ["properties"]},
     )
-    assert lean == {"id": "job-4", "properties": {"title": "Map 4"}}
-    # what an item needs to be one
-    assert set(given("", {})) == set(whole) - {"collection"}
-    assert set(given("", {"include": None, "exclude": []})["properties"]) == {
-        *("datetime", "start_datetime", "end_datetime"),
+    assert lean == {**which, "properties": {"title": "Map 4"}}
+    both = given(
+        "properties,-properties.geocrop:season,properties.geocrop:season.year",
+        {
+            "include": ["properties", "properties.geocrop:season.year"],
+            "exclude": ["properties.geocrop:season"],
+        },
+    )
+    assert both == {
+        **which,
+        "properties": {**whole["properties"], "geocrop:season": {"year": 2019}},
     }
-    assert given("nothing.of.it", {"include": ["nothing.of.it"]}) == {}
+    same = {"include": ["geometry"], "exclude": ["geometry"]}
+    assert given("+geometry,-geometry", same) == {**which, "geometry": whole["geometry"]}
+    assert given("nothing.of.it", {"include": ["nothing.of.it"]}) == which
+    # what an item needs to be one
+    least = given("", {})
+    assert set(least) == set(whole) - {"collection"}
+    assert set(least["properties"]) == {"datetime", "start_datetime", "end_datetime"}
+    assert given("", {"include": None, "exclude": []}) == least
+    less = {key: value for key, value in least.items() if key != "assets"}
+    assert given("-assets", {"include": [], "exclude": ["assets"]}) == less
+    assert posted({"include": None, "exclude": ["assets"]}) == less
+    # and everything else, where no list of what is wanted is there
+    assert posted({"exclude": ["assets"]}) == {
+        key: value for key, value in whole.items() if key != "assets"
+    }
+
+
+@pytest.mark.parametrize(
+    "fields", [{"exclude": ["assets"]}, {"include": None, "exclude": ["assets"]}]
+)
+def test_the_next_page_has_the_members_of_the_first(client: TestClient, fields: Any) -> None:
+    page = client.post("/stac/search", json={"fields": fields, "limit": 1}).json()
+    (follows,) = [each for each in page["links"] if each["rel"] == "next"]
+    after = client.post("/stac/search", json=follows["body"]).json()
+    assert set(after["features"][0]) == set(page["features"][0])
+    assert set(after["features"][0]["properties"]) == set(page["features"][0]["properties"])
 
 
 @pytest.mark.parametrize(
