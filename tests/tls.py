@@ -1,8 +1,13 @@
-"""A server's certificate that only tests believe."""
+"""A server's certificate that only tests believe, and a server that has it."""
 
 import ipaddress
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -45,3 +50,22 @@ def certify(folder: Path) -> tuple[Path, Path]:
     )
     chain.write_bytes(server.sign(authority_key, sign).public_bytes(pem) + private)
     return trusted, chain
+
+
+@contextmanager
+def serving(
+    handler: type[BaseHTTPRequestHandler], folder: Path
+) -> Iterator[tuple[int, ssl.SSLContext]]:
+    """A server over TLS on loopback: its port, and which certificates are to be believed."""
+    trusted, chain = certify(folder)
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain)
+    httpd.socket = context.wrap_socket(httpd.socket, server_side=True)
+    httpd.daemon_threads = True
+    thread = Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield httpd.server_address[1], ssl.create_default_context(cafile=trusted)
+    httpd.shutdown()
+    httpd.server_close()
+    thread.join()

@@ -8,11 +8,12 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from geocrop_processes.errors import InvalidUpload, UnknownJob
+from geocrop_processes.service.fetch import Fetched, fetch
 from geocrop_processes.service.jobs import Job, JobStore
 from geocrop_processes.service.outward import Limits, check_address
 from geocrop_processes.service.steps import SUCCESSFUL
@@ -72,6 +73,8 @@ class Files:
     """The jobs, whose outputs may be named."""
     storage: Storage
     """Where those are."""
+    fetch: Callable[[str, Limits], Fetched] = fetch
+    """Fetches what lies elsewhere and is needed when the request comes."""
 
     def take(self, given: Any, kind: FileKind) -> Taken:
         """Accept a file that is given in an execution request.
@@ -91,18 +94,46 @@ class Files:
         Raises:
             InvalidUpload: there is no such job, it is not successful, or has no such file.
         """
+        job, result = self._successful(job_id)
+        files = result["outputs"] if "job_id" in result else {}
+        for key, about in files.items():
+            if name in {key, about["file"]}:
+                return job, {**about, "folder": result["job_id"]}
+        known = ", ".join(files) or "none"
+        raise InvalidUpload(f"The job {job_id} has no file {name!r} among its outputs: {known}.")
+
+    def small_output(self, href: str, max_bytes: int) -> Any:
+        """An output of an earlier job of this service, by its address; None where the address is another's.
+
+        Its value, or, where it is a file, that as if it had been fetched.
+
+        Raises:
+            InvalidUpload: there is no such output, or it is a file of more than `max_bytes`.
+            StorageUnavailable: it cannot be read.
+        """
+        own = f"{public_url(self.settings)}/"
+        if not href.startswith(own):
+            return None
+        job_id, name = _named(href.removeprefix(own))
+        _, result = self._successful(job_id)
+        values = result.get("values", {}) if "job_id" in result else result["outputs"]
+        if name in values:
+            return values[name]
+        _, about = self.output(job_id, name)
+        if about["size"] > max_bytes:
+            raise InvalidUpload(f"It is too large: at most {max_bytes} bytes are allowed.")
+        content = self.storage.get(RESULTS, f"results/{about['folder']}/{about['file']}")
+        return Fetched(content, about["media_type"].partition(";")[0])
+
+    def _successful(self, job_id: str) -> tuple[Job, Mapping[str, Any]]:
+        """A successful job and its result."""
         try:
             job = self.store.get(job_id)
         except UnknownJob as error:
             raise InvalidUpload(str(error)) from error
         if job.status != SUCCESSFUL or job.result is None:
             raise InvalidUpload(f"The job {job_id} is {job.status}: it has no results.")
-        files = job.result["outputs"] if "job_id" in job.result else {}
-        for key, about in files.items():
-            if name in {key, about["file"]}:
-                return job, {**about, "folder": job.result["job_id"]}
-        known = ", ".join(files) or "none"
-        raise InvalidUpload(f"The job {job_id} has no file {name!r} among its outputs: {known}.")
+        return job, job.result
 
     def _by_value(self, given: Any, kind: FileKind) -> Upload:
         qualified = given if isinstance(given, dict) and "value" in given else {"value": given}
@@ -163,12 +194,7 @@ class Files:
 
     def _own(self, path: str, kind: FileKind) -> Taken:
         """An output of an earlier job of this service, read from where it lies."""
-        match = _OWN.fullmatch(path.partition("?")[0].partition("#")[0])
-        if match is None:
-            raise InvalidUpload(
-                f"{_shown(path)} is no address of an output of this service: jobs/.../results/... is one."
-            )
-        job, about = self.output(match[1] or match[2], match[3])
+        job, about = self.output(*_named(path))
         media_type = kind.accept(about["media_type"])
         key = f"results/{about['folder']}/{about['file']}"
         named = {"job": job.id, "file": about["file"], "folder": about["folder"]}
@@ -176,6 +202,17 @@ class Files:
         if about["size"] > self.settings.uploads.max_bytes:
             return Taken(named, None, brought=False)
         return Taken(named, Upload(self.storage.get(RESULTS, key), media_type), brought=False)
+
+
+def _named(path: str) -> tuple[str, str]:
+    """The job and the output that an address within this service names."""
+    plain = path.partition("?")[0].partition("#")[0]
+    match = _OWN.fullmatch(plain)
+    if match is None:
+        raise InvalidUpload(
+            f"{_shown(plain)} is no address of an output of this service: jobs/.../results/... is one."
+        )
+    return match[1] or match[2], match[3]
 
 
 def _shown(value: Any) -> str:

@@ -5,7 +5,6 @@ the domain's own checks, process by process (`checks`).
 """
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,11 +15,12 @@ from jsonschema.exceptions import ValidationError, best_match
 from geocrop_processes.service.callbacks.subscriber import check_subscriber
 from geocrop_processes.service.checks import CHECK_OF
 from geocrop_processes.service.checks.desk import Desk, refusing
-from geocrop_processes.service.edge import check_text
 from geocrop_processes.service.given import FileKind, Files, Taken
 from geocrop_processes.service.problems import invalid, no_such_output
 from geocrop_processes.service.processes import FILE_INPUTS, Description
 from geocrop_processes.service.processes.description import media_types_of
+from geocrop_processes.service.referenced import plain, referenced
+from geocrop_processes.service.strict_json import read_json
 from geocrop_processes.service.uploads import Upload
 from geocrop_processes.settings import Settings
 
@@ -47,14 +47,8 @@ def parse(content: bytes) -> dict[str, Any]:
         Problem: it is no JSON object, or holds what can be neither stored nor sent.
     """
     try:
-        body = json.loads(
-            content or b"{}",
-            parse_constant=_refuse_constant,
-            parse_float=_number,
-            parse_int=_whole_number,
-        )
-        check_text(body)
-    except (ValueError, RecursionError) as error:
+        body = read_json(content or b"{}")
+    except ValueError as error:
         raise invalid(f"The body of the request is no JSON: {error}.") from error
     if not isinstance(body, dict):
         raise invalid(f"The body of the request must be a JSON object, not {_shown(body)}.")
@@ -65,7 +59,8 @@ def check(body: Mapping[str, Any], process: Description, desk: Desk) -> Order:
     """Accept an execution request, or say what is wrong with it.
 
     Raises:
-        Problem: an input, output or option is not as the process description says, or the domain refuses it.
+        Problem: an input, output or option is not as the process description says, or the domain refuses it; the
+            server of an input that is given by reference does not answer.
         RegistryUnavailable: the model cannot be looked up.
         StorageUnavailable: an output of an earlier job cannot be read.
     """
@@ -98,7 +93,7 @@ def check_inputs(
             with refusing(name):
                 values[name] = files.take(inputs[name], kinds[name])
         elif name in inputs:
-            values[name] = _value(name, inputs[name], about["schema"])
+            values[name] = _value(name, inputs[name], about["schema"], files)
         elif about["minOccurs"]:
             raise invalid(f"The input {name!r} is missing. {about['description']}")
         elif "default" in about["schema"]:
@@ -114,13 +109,11 @@ def _check_names(inputs: Any, described: Mapping[str, Any]) -> None:
             raise invalid(f"There is no input {name!r}; the inputs are: {', '.join(described)}.")
 
 
-def _value(name: str, given: Any, schema: Mapping[str, Any]) -> Any:
-    """One input's value, taken out of its wrapping where it has one."""
+def _value(name: str, given: Any, schema: Mapping[str, Any], files: Files) -> Any:
+    """One input's value, taken out of its wrapping or read from its address where it has one."""
     if isinstance(given, dict) and "href" in given:
-        raise invalid(
-            f"The input {name!r} is given by reference ({_shown(given['href'])}); only values are taken."
-        )
-    if isinstance(given, dict) and "value" in given:
+        given = referenced(name, given, schema, files)
+    elif isinstance(given, dict) and "value" in given:
         _check_format(name, given, schema)
         given = given["value"]
     error = best_match(Draft7Validator(schema).iter_errors(given))
@@ -133,7 +126,7 @@ def _value(name: str, given: Any, schema: Mapping[str, Any]) -> Any:
 def _check_format(name: str, given: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     """Accept what a qualified value says of itself."""
     told, possible = given.get("mediaType"), media_types_of(schema)
-    if told is not None and told not in possible:
+    if told is not None and not (isinstance(told, str) and plain(told) in possible):
         raise invalid(
             f"The mediaType of the input {name!r} is {_shown(told)}, allowed are {', '.join(possible)}."
         )
@@ -141,6 +134,11 @@ def _check_format(name: str, given: Mapping[str, Any], schema: Mapping[str, Any]
     if encoding is not None and encoding != usual:
         raise invalid(
             f"The encoding of the input {name!r} is {_shown(encoding)}, allowed is {_shown(usual)}."
+        )
+    # a client's own schema is never evaluated: it could name others to be fetched, and take for ever
+    if not isinstance(given.get("schema"), str | dict | None):
+        raise invalid(
+            f"The schema of the input {name!r} is {_shown(given['schema'])}, allowed are an address and an object."
         )
 
 
@@ -157,6 +155,7 @@ def _allowed(error: ValidationError) -> str:
         "minLength": f"it must have at least {limit} characters",
         "maxLength": f"it must have at most {limit} characters",
         "pattern": f"it must be of the form {limit}",
+        "oneOf": f"allowed is one of {limit}",
         "uniqueItems": "no value may be there twice",
     }
     return words.get(str(error.validator)) or str(error.message)
@@ -225,20 +224,3 @@ def _shown(value: Any) -> str:
     """A value as JSON, not too long."""
     text = json.dumps(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
-
-
-def _whole_number(text: str) -> int:
-    _number(text)
-    return int(text)
-
-
-def _number(text: str) -> float:
-    """A number that others can read: JSON's have no end, and become infinite to most who read them."""
-    number = float(text)
-    if math.isinf(number):
-        raise ValueError(f"{text if len(text) <= 20 else f'{text[:17]}...'} is too large a number")
-    return number

@@ -21,6 +21,7 @@ from geocrop_processes.registry import Registry
 from geocrop_processes.service import results, uploads
 from geocrop_processes.service.callbacks.subscriber import OCCASIONS
 from geocrop_processes.service.checks.desk import Desk
+from geocrop_processes.service.fetch import fetch
 from geocrop_processes.service.given import Files
 from geocrop_processes.service.inputs import Order, check
 from geocrop_processes.service.jobs import Entry, Job, JobStore
@@ -116,7 +117,7 @@ class CeleryManager(BaseManager):  # type: ignore[misc] # pygeoapi ships no type
             Problem: it cannot be carried out.
         """
         parts = self.parts
-        files = Files(parts.settings, parts.store, parts.storage)
+        files = Files(parts.settings, parts.store, parts.storage, fetch)
         desk = Desk(parts.settings, parts.registry.resolve, files)
         return check(body, self.describe(process_id), desk)
 
@@ -273,7 +274,7 @@ def shown_inputs(inputs: dict[str, Any]) -> dict[str, Any]:
     """A job's inputs without what may be a secret of an address, as signed ones have it."""
     return {
         name: value | {"href": value["href"].partition("?")[0]}
-        if isinstance(value, dict) and "href" in value
+        if isinstance(value, dict) and isinstance(value.get("href"), str)
         else value
         for name, value in inputs.items()
     }

@@ -6,6 +6,7 @@ to the very address that was checked.
 """
 
 import ipaddress
+import re
 import socket
 import ssl
 import time
@@ -18,6 +19,9 @@ import httpcore
 import httpx
 
 from geocrop_processes.errors import InvalidUpload, SourceUnavailable
+
+_USER = re.compile(r"(?<=//)[^/]*@")
+"""Who asks, and the password."""
 
 Resolve = Callable[[str, int], Sequence[str]]
 """A host and a port -> the addresses that may be connected to; raises what is wrong with them."""
@@ -147,7 +151,7 @@ def _is_public(address: str) -> bool:
 
 def shown_address(address: str) -> str:
     """An address in words for people: not too long, and without what may be a secret of it."""
-    plain = address.partition("?")[0].partition("#")[0]
+    plain = _USER.sub("", address.partition("?")[0].partition("#")[0])
     return repr(plain if len(plain) <= 120 else f"{plain[:117]}...")
 
 

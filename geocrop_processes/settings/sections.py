@@ -218,7 +218,7 @@ class UploadSettings(Section):
     hosts: str = Field(
         "",
         pattern=HOSTS,
-        description="Hosts that files may be fetched from over https, separated by commas, such as "
+        description="Hosts that files and values may be fetched from over https, separated by commas, such as "
         "`data.example.org,files.example.org:8443`; none where it is empty. A host of a private address is never asked.",
     )
     max_bytes: int = Field(

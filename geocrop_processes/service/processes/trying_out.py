@@ -9,6 +9,11 @@ MAX_PAUSE_S = 60
 
 _NUMBER_OR_TEXT = {"oneOf": [{"type": "number"}, {"type": "string"}]}
 _TEXTS = {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 1000}
+_CRS = [
+    "http://www.opengis.net/def/crs/OGC/1.3/CRS84",
+    "http://www.opengis.net/def/crs/OGC/0/CRS84h",
+]
+"""The reference systems of the OGC's own `bbox.yaml`: longitude, latitude, and height where there are six numbers."""
 _BBOX = {
     "allOf": [
         {"type": "object", "format": "ogc-bbox"},
@@ -19,10 +24,9 @@ _BBOX = {
                 "bbox": {
                     "type": "array",
                     "items": {"type": "number"},
-                    "minItems": 4,
-                    "maxItems": 6,
+                    "oneOf": [{"minItems": 4, "maxItems": 4}, {"minItems": 6, "maxItems": 6}],
                 },
-                "crs": {"type": "string"},
+                "crs": {"type": "string", "enum": _CRS, "default": _CRS[0]},
             },
         },
     ]

@@ -67,6 +67,7 @@ REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
     ),
     "/req/core/process-execute-inputs": (
         "standard/test_core.py::test_inputs_are_taken_by_value_and_as_qualified_values",
+        "test_referenced.py::test_every_input_of_an_echo_is_taken_by_reference",
         "worker/test_given_files.py::test_a_file_is_fetched_and_kept_under_its_checksum",
     ),
     "/req/core/process-execute-input-array": (
@@ -81,12 +82,14 @@ REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
     ),
     "/req/core/process-execute-input-inline-bbox": (
         "standard/test_core.py::test_inputs_are_taken_by_value_and_as_qualified_values",
+        "test_referenced.py::test_a_box_that_is_none_is_refused_inline_and_by_reference",
     ),
     "/req/core/process-execute-input-inline-binary": (
         "standard/test_core.py::test_inputs_are_taken_by_value_and_as_qualified_values",
     ),
     "/req/core/process-execute-input-validation": (
         "standard/test_core.py::test_an_input_that_is_not_as_described_is_refused_and_named",
+        "test_referenced.py::test_what_is_no_value_is_refused_with_its_input_and_address",
         "worker/test_given_files.py::test_a_fetched_file_that_cannot_be_used_fails_the_job_in_the_same_words",
     ),
     "/req/core/process-execute-success-async": (
