@@ -1,18 +1,22 @@
 """Pixels of products on the grid of an answer.
 
-The nearest pixel is taken, never a mean: of classes there is none. Where an answer is coarser than the map, GDAL
-reads the map's overviews, which hold the most frequent class of each square and the means of the other bands.
+The nearest pixel is taken, never a mean: of classes there is none. Where a pixel of an answer is as wide as two of the
+map or more, it is the nearest of the coarsest overview whose pixels are no wider: overviews hold the most frequent
+class of each square, and the means of the other bands.
 """
 
 import logging
 from collections.abc import Sequence
+from math import hypot, isfinite
 
 import numpy as np
 import numpy.typing as npt
 import rasterio
+from affine import Affine
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
+from rasterio.warp import transform as transform_points
 from rasterio.windows import Window
 
 from geocrop_processes.service.collections.coverage import Layer
@@ -90,25 +94,63 @@ def _values(layer: Layer, fields: Sequence[Field], grid: PixelGrid) -> Pixels:
 
 
 def _file(url: str, fields: Sequence[Field], grid: PixelGrid) -> Pixels:
-    no_data, bands = fields[0].no_data, [field.band for field in fields]
+    """Bands of a file; those that it does not have are no data."""
+    no_data = fields[0].no_data
+    answer = np.full((len(fields), grid.height, grid.width), no_data, np.uint8)
     with rasterio.open(url) as dataset:
-        if max(bands) > dataset.count:
-            return np.full((len(bands), grid.height, grid.width), no_data, np.uint8)
+        there = [n for n, field in enumerate(fields) if field.band <= dataset.count]
+        bands = [fields[n].band for n in there]
+        if not bands:
+            return answer
         window = _window(dataset, grid)
         if window is not None:
-            return _cut(dataset, bands, window, no_data)
-        with WarpedVRT(
-            dataset,
-            crs=grid.crs.rasterio,
-            transform=grid.transform,
-            width=grid.width,
-            height=grid.height,
-            resampling=Resampling.nearest,
-            src_nodata=no_data,
-            nodata=no_data,
-        ) as warped:
-            read: Pixels = warped.read(bands)
-            return read
+            answer[there] = _cut(dataset, bands, window, no_data)
+            return answer
+        factors, ratio = dataset.overviews(bands[0]), _ratio(dataset, grid)
+        usable = [n for n, factor in enumerate(factors) if factor <= ratio * (1 + _ALIGNED)]
+        if not usable:
+            answer[there] = _warped(dataset, bands, grid, no_data, dataset.transform)
+            return answer
+        level = max(usable, key=lambda n: factors[n])
+        # not what GDAL takes it for: of an odd number of pixels, the last square reaches beyond the map
+        transform = dataset.transform @ Affine.scale(factors[level])
+    with rasterio.open(url, overview_level=level) as coarse:
+        answer[there] = _warped(coarse, bands, grid, no_data, transform)
+    return answer
+
+
+def _ratio(dataset: rasterio.DatasetReader, grid: PixelGrid) -> float:
+    """How many pixels of a file, in its middle, are side by side in one of the answer; 1 where it cannot be said."""
+    column, row = dataset.width / 2, dataset.height / 2
+    points = [
+        dataset.transform @ at for at in ((column, row), (column + 1, row), (column, row + 1))
+    ]
+    xs, ys = transform_points(dataset.crs, grid.crs.rasterio, *zip(*points, strict=True))
+    widths = [hypot((xs[n] - xs[0]) / grid.x_step, (ys[n] - ys[0]) / grid.y_step) for n in (1, 2)]
+    widest = max(widths)
+    return 1 / widest if isfinite(widest) and widest > 0 else 1.0
+
+
+def _warped(
+    dataset: rasterio.DatasetReader,
+    bands: Sequence[int],
+    grid: PixelGrid,
+    no_data: int,
+    transform: Affine,
+) -> Pixels:
+    with WarpedVRT(
+        dataset,
+        src_transform=transform,
+        crs=grid.crs.rasterio,
+        transform=grid.transform,
+        width=grid.width,
+        height=grid.height,
+        resampling=Resampling.nearest,
+        src_nodata=no_data,
+        nodata=no_data,
+    ) as warped:
+        read: Pixels = warped.read(list(bands))
+        return read
 
 
 def _window(dataset: rasterio.DatasetReader, grid: PixelGrid) -> tuple[int, int, int, int] | None:
