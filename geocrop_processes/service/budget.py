@@ -1,5 +1,7 @@
 """What becomes of a job whose stated time is over: no further block is begun, and what is done is published."""
 
+from typing import Any
+
 from sqlalchemy import Connection, exists, select, update
 
 from geocrop_processes.service.schema import clock, jobs, steps
@@ -40,6 +42,12 @@ def out_of_time(connection: Connection, step: Step, seconds: float) -> bool:
     return True
 
 
+def problem(seconds: float) -> dict[str, Any]:
+    """What a job has failed of whose time was over too soon."""
+    detail = f"The time of {seconds:g} s (`max_seconds`) was over before a pixel was mapped."
+    return {"title": "Out of time", "detail": detail, "status": 422}
+
+
 def is_mapped(connection: Connection, job_id: str) -> bool:
     """Whether no block of a job is due or under way."""
     waiting = (steps.c.state.in_((DUE, LEASED)), steps.c.kind == BLOCK)
@@ -52,5 +60,4 @@ def _settle(connection: Connection, job_id: str, seconds: float) -> None:
     if done:
         add(connection, job_id, FINISH)
         return
-    detail = f"The time of {seconds:g} s (`max_seconds`) was over before a block was mapped."
-    fail_job(connection, job_id, {"title": "Out of time", "detail": detail, "status": 422})
+    fail_job(connection, job_id, problem(seconds))

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from geocrop_processes.domain.aoi import Aoi
+from geocrop_processes.service.reuse import lacking, measurable
 from geocrop_processes.service.schema import Database, jobs
 from geocrop_processes.service.steps import SUCCESSFUL
 
@@ -62,7 +63,7 @@ class Past:
     def earlier(
         self, process: str, inputs: Mapping[str, Any], request: Mapping[str, Any]
     ) -> str | None:
-        """The newest of the last successful jobs that asked for the same place, season, model and options."""
+        """The newest of the last successful jobs that asked for the same place, season, model and options, and lack nothing."""
         with self._database.read() as connection:
             return _earlier(connection, process, inputs, request)
 
@@ -71,9 +72,9 @@ def _figures(connection: Connection, process: str) -> Figures:
     ran = (jobs.c.finished - jobs.c.started).label("ran")
     query = (
         select(jobs.c.inputs, jobs.c.result, ran)
-        # one that an earlier product answers says nothing of what a map costs
+        # one that an earlier product answers, or that was partial, says nothing of what a map costs
         .where(jobs.c.status == SUCCESSFUL, jobs.c.process == process)
-        .where(func.coalesce(jobs.c.product, "") == jobs.c.id)
+        .where(func.coalesce(jobs.c.product, "") == jobs.c.id, measurable())
         .order_by(jobs.c.number.desc())
         .limit(_RECENT)
     )
@@ -92,7 +93,8 @@ def _earlier(
 ) -> str | None:
     query = (
         select(jobs.c.id, jobs.c.inputs, jobs.c.request)
-        .where(jobs.c.status == SUCCESSFUL, jobs.c.process == process)
+        # one that lacks something answers nothing
+        .where(jobs.c.status == SUCCESSFUL, jobs.c.process == process, ~lacking())
         .order_by(jobs.c.number.desc())
         .limit(_LOOKED_AT)
     )

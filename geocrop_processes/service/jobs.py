@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import func, select, update
 
 from geocrop_processes.errors import UnknownJob
-from geocrop_processes.service import budget, products, records, reports, steps
+from geocrop_processes.service import budget, products, records, reports, reuse, steps
 from geocrop_processes.service.callbacks.due import Deliveries
 from geocrop_processes.service.figures import Past
 from geocrop_processes.service.pace import Pace
@@ -230,16 +230,17 @@ class JobStore(ProductStore):
                 products.add(connection, step.job_id, item)
             return counts
 
-    def answered(self, step: Step, digest: str) -> bool:
-        """Make the job successful with the product of an earlier one of the same digest, if there is one."""
+    def answered(self, step: Step, digest: str, product: str) -> bool:
+        """Make the job successful with a product of the same digest; False where nobody uses that any more.
+
+        Whoever closes the last job that uses it waits, and finds this one then.
+        """
         with self._database.write() as connection:
-            earlier = products.newest_of(connection, digest)
-            counts = earlier is not None and reports.finished(
-                connection, step, earlier.result, digest
-            )
-            if earlier is not None and counts:
-                products.hold(connection, earlier.product)
-            return counts
+            user = reuse.user_of(connection, product)
+            if user is None or not reports.finished(connection, step, user.result, digest):
+                return False
+            products.hold(connection, product)
+            return True
 
     def failed(self, step: Step, error: dict[str, Any], *, retry: bool) -> bool:
         """Try a step again after a while, or fail its job. False where the report comes too late."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection, case, func, select
 
+from geocrop_processes.service.reuse import measurable
 from geocrop_processes.service.schema import Database, jobs, steps
 from geocrop_processes.service.steps import DUE, LEASED, SUCCESSFUL
 
@@ -67,8 +68,9 @@ def _expected(connection: Connection) -> int:
             (jobs.c.finished - jobs.c.started).label("ran"),
             case((jobs.c.blocks > 0, jobs.c.blocks + 2), else_=1).label("steps"),
         )
-        # one that an earlier product answers says nothing of how long steps take
+        # one that an earlier product answers, or that was partial, says nothing of how long steps take
         .where(jobs.c.status == SUCCESSFUL, func.coalesce(jobs.c.product, jobs.c.id) == jobs.c.id)
+        .where(measurable())
         .order_by(jobs.c.number.desc())
         .limit(_RECENT)
         .subquery()

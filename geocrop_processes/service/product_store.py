@@ -7,8 +7,7 @@ from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
-from geocrop_processes.service import products
-from geocrop_processes.service.records import Job
+from geocrop_processes.service import products, reuse
 from geocrop_processes.service.schema import Database
 
 
@@ -26,11 +25,16 @@ class ProductStore:
         self._database = database
         self._catch_up()
 
-    def product_of(self, digest: str) -> Job | None:
-        """The newest successful job of a digest."""
+    def whole_of(self, digest: str) -> str | None:
+        """The newest product of a digest that lacks nothing."""
         with self._database.read() as connection:
-            row = products.newest_of(connection, digest)
-        return Job.of_row(row) if row else None
+            row = reuse.whole_of(connection, digest)
+        return row and row.product
+
+    def partial_of(self, digest: str) -> Sequence[str]:
+        """The products of a digest that lack blocks, the newest first."""
+        with self._database.read() as connection:
+            return reuse.partial_of(connection, digest)
 
     def in_use(self, product: str) -> bool:
         """Whether a successful job's results are the files of `results/<product>/`."""

@@ -14,7 +14,6 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Connection,
-    Row,
     bindparam,
     delete,
     exists,
@@ -211,16 +210,6 @@ def list_again(connection: Connection, number: int) -> None:
     """List a product whose item is kept."""
     kept = connection.execute(select(items).where(items.c.number == number)).one()
     _list(connection, number, kept.job_id, kept.item)
-
-
-def newest_of(connection: Connection, digest: str) -> Row[Any] | None:
-    """The newest successful job of a digest."""
-    return connection.execute(
-        select(jobs)
-        .where(jobs.c.digest == digest, jobs.c.status == SUCCESSFUL)
-        .order_by(jobs.c.number.desc())
-        .limit(1)
-    ).first()
 
 
 def in_use(connection: Connection, product: str) -> bool:

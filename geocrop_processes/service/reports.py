@@ -23,6 +23,7 @@ from geocrop_processes.service.steps import (
     FINISH,
     OPEN,
     SUCCESSFUL,
+    TAKEN,
     Step,
     add,
     fail_job,
@@ -49,7 +50,7 @@ def planned(
     due = [name for name in blocks if name not in done]
     add(connection, step.job_id, BLOCK, due)
     now = clock(connection)
-    taken = {"job_id": step.job_id, "kind": BLOCK, "state": DONE, "at": now, "attempt": 1}
+    taken = {"job_id": step.job_id, "kind": BLOCK, "state": TAKEN, "at": now, "attempt": 1}
     if done:
         connection.execute(insert(steps), [taken | {"name": name} for name in done])
     if not due:
@@ -130,7 +131,7 @@ def attempts_of_blocks(connection: Connection, job_id: str) -> dict[str, int]:
     """Which attempt of each mapped block counts, by the block's name."""
     rows = connection.execute(
         select(steps.c.name, steps.c.attempt).where(
-            steps.c.job_id == job_id, steps.c.kind == BLOCK, steps.c.state == DONE
+            steps.c.job_id == job_id, steps.c.kind == BLOCK, steps.c.state.in_((DONE, TAKEN))
         )
     )
     return {row.name: row.attempt for row in rows}

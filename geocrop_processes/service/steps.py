@@ -40,8 +40,8 @@ OPEN = (ACCEPTED, RUNNING)
 STATUSES = (*OPEN, SUCCESSFUL, FAILED, DISMISSED)
 """The states of jobs."""
 
-DUE, LEASED, DONE, CLOSED = "due", "leased", "done", "closed"
-"""The states of steps."""
+DUE, LEASED, DONE, CLOSED, TAKEN = "due", "leased", "done", "closed", "taken"
+"""The states of steps; `taken` is a block that an earlier job has done."""
 BACKOFF_S = 60.0
 """The longest wait before another attempt."""
 _CLOCKS_S = 10.0

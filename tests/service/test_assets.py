@@ -214,7 +214,7 @@ def test_a_product_is_there_as_long_as_a_successful_job_uses_it(
 ) -> None:
     digest = shop.store.get("job-1").digest
     shop.store.add("job-2", "crop-classification", {}, {})
-    assert shop.store.answered(shop.claim("plan"), digest)
+    assert shop.store.answered(shop.claim("plan"), digest, "job-1")
     shop.store.dismiss("job-1")
     for job_id in ("job-1", "job-2"):
         answer = client.get(f"/assets/{job_id}/class-map.tif")

@@ -43,6 +43,18 @@ def run_whole(store: JobStore, job_id: str, digest: str = "d" * 64) -> dict[str,
     return item
 
 
+def run_partial(store: JobStore, job_id: str) -> None:
+    """A successful job whose time was over after one block of two."""
+    store.add(job_id, MAP, {"year": 2022}, {})
+    store.planned(claimed(store, "plan"), b"{}", ["b0", "b1"], "d" * 64)
+    store.block_done(claimed(store, "block"))
+    assert store.out_of_time(claimed(store, "block"), 0)
+    item = item_of(job_id)
+    item["properties"]["geocrop:complete"] = False
+    result = {"job_id": job_id, "outputs": {}, "summary": {"missing_blocks": ["b1"]}}
+    assert store.finished(claimed(store, "finish"), result, item)
+
+
 def item_of(job_id: str, west: float = 30.0, year: int = 2022) -> dict[str, Any]:
     return {
         "id": job_id,
@@ -334,7 +346,7 @@ def test_a_job_that_was_never_begun_leaves_nothing_to_clean(store: JobStore) -> 
 def test_a_product_is_cleaned_when_nobody_uses_it_any_more(store: JobStore) -> None:
     run_whole(store, "old")
     store.add("new", MAP, {}, {})
-    assert store.answered(claimed(store), "d" * 64)
+    assert store.answered(claimed(store), "d" * 64, "old")
     new = store.get("new")
     assert (new.status, new.digest) == ("successful", "d" * 64)
     assert new.result is not None
@@ -344,18 +356,47 @@ def test_a_product_is_cleaned_when_nobody_uses_it_any_more(store: JobStore) -> N
     assert store.products_to_clean("old") == []
     assert store.in_use("old")
     assert store.items()[1] == 1
-    assert store.product_of("d" * 64) == new
+    assert store.whole_of("d" * 64) == "old"
     store.dismiss("new")
     assert sorted(store.products_to_clean("new")) == ["new", "old"]
     assert store.items() == ([], 0)
-    assert store.product_of("d" * 64) is None
+    assert store.whole_of("d" * 64) is None
 
 
-def test_nothing_answers_a_digest_that_has_no_product(store: JobStore) -> None:
+def test_a_product_that_nobody_uses_any_more_answers_nothing(store: JobStore) -> None:
+    run_whole(store, "old")
     store.add("a", MAP, {}, {})
     step = claimed(store)
-    assert not store.answered(step, "d" * 64)
+    assert store.whole_of("d" * 64) == "old"
+    # another of the digest comes, and the one that was looked at goes
+    run_whole(store, "new")
+    store.dismiss("old")
+    assert not store.answered(step, "d" * 64, "old")
+    assert store.get("a").status == "running"
     assert store.planned(step, b"", ["b"], "d" * 64)
+
+
+def test_a_job_is_answered_with_the_product_that_was_looked_at(store: JobStore) -> None:
+    run_whole(store, "old")
+    store.add("a", MAP, {}, {})
+    step = claimed(store)
+    run_partial(store, "newer")
+    assert store.answered(step, "d" * 64, "old")
+    result = store.get("a").result
+    assert result is not None
+    assert result["job_id"] == "old"
+
+
+def test_a_whole_product_is_found_behind_newer_partial_ones(store: JobStore) -> None:
+    run_partial(store, "first")
+    assert store.whole_of("d" * 64) is None
+    run_whole(store, "whole")
+    run_partial(store, "p")
+    run_partial(store, "q")
+    assert store.whole_of("d" * 64) == "whole"
+    assert store.partial_of("d" * 64) == ["q", "p", "first"]
+    store.dismiss("q")
+    assert store.partial_of("d" * 64) == ["p", "first"]
 
 
 def test_a_small_job_is_not_starved_by_a_big_one(store: JobStore) -> None:

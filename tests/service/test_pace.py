@@ -51,7 +51,7 @@ def test_without_a_job_that_ended_it_is_a_second_for_each_that_waits(store: JobS
 
 
 def test_the_more_wait_and_the_slower_it_goes_the_later_is_asked_again(store: JobStore) -> None:
-    ended(store, "a", 30.0, blocks=8)  # ten steps with the plan and the end
+    ended(store, "a", 30.0, blocks=8, blocks_done=8)  # ten steps with the plan and the end
     ended(store, "b", 30.0)
     # 60 s, 11 steps
     store.add("c", "echo", {}, {})
@@ -73,6 +73,22 @@ def test_only_what_was_worked_for_counts(store: JobStore) -> None:
     for n in range(16):
         ended(store, f"d{n}", 2.0)
     assert asked(store) == 2
+
+
+def test_partial_and_resumed_jobs_do_not_count(store: JobStore) -> None:
+    ended(store, "whole", 8.0)
+    ended(store, "partial", 60.0, blocks=8, blocks_done=1)
+    store.add("resumed", "crop-classification", {}, {})
+    plan = store.claim(["plan"])
+    assert plan is not None
+    assert store.planned(plan, b"{}", ["b0", "b1"], "d" * 64, ["b0"])
+    with store._database.write() as connection:
+        values = {"status": "successful", "started": 1.0, "finished": 1.1, "blocks_done": 2}
+        connection.execute(update(jobs).where(jobs.c.id == "resumed").values(values))
+        connection.execute(update(steps).where(steps.c.state == "due").values(state="done"))
+    assert store.attempts_of_blocks("resumed") == {"b0": 1, "b1": 0}
+    store.add("c", "echo", {}, {})
+    assert asked(store) == 8
 
 
 def test_those_who_ask_together_cost_one_query(store: JobStore, pace: Pace) -> None:

@@ -20,9 +20,10 @@ from geocrop_processes.service import foresight, validation
 from geocrop_processes.service.figures import Figures
 from geocrop_processes.service.foresight import foreseen
 from geocrop_processes.service.jobs import JobStore
-from geocrop_processes.service.schema import jobs
+from geocrop_processes.service.schema import jobs, published
 from geocrop_processes.settings import MapSettings, Settings
 from tests.service.asking import GOOD, URL, Api
+from tests.service.conftest import Shop
 
 INPUTS = {"aoi": [30.2, -17.36, 1000], "year": 2022}
 
@@ -131,6 +132,35 @@ def test_figures_are_of_jobs_that_ended_and_earlier_products_are_named(api: Api)
     for other in ({"fresh": True}, {"mask": "cropland"}, {"year": 2021}):
         assert "earlier" not in validate(api, {"inputs": GOOD["inputs"] | other})
     assert "earlier" not in validate(api, GOOD | {"outputs": {"probabilities": {}}})
+
+
+@pytest.mark.usefixtures("_no_catalogue")
+@pytest.mark.parametrize("of", ["partial", "resumed"])
+def test_figures_are_of_jobs_that_did_all_of_their_work(api: Api, of: str) -> None:
+    job_id = api.submit()
+    done = ["0-1"] if of == "resumed" else []
+    api.store.planned(api.claim("plan"), b"{}", ["0-0", "0-1"], "d" * 64, done)
+    api.store.block_done(api.claim("block"))
+    if of == "partial":
+        assert api.store.out_of_time(api.claim("block"), 0)
+    result = {"job_id": job_id, "outputs": {"class-map": {"size": 7}}, "summary": {}}
+    assert api.store.finished(api.claim("finish"), result, None)
+    assert api.store.past.figures("crop-classification").jobs == 0
+
+
+@pytest.mark.usefixtures("_no_catalogue")
+def test_a_map_that_lacks_something_is_not_named_as_the_one_that_answers(
+    api: Api, shop: Shop
+) -> None:
+    whole = api.submit()
+    shop.complete(whole)
+    assert validate(api, GOOD)["earlier"] == f"{URL}/jobs/{whole}"
+    lacking = api.submit(inputs=GOOD["inputs"] | {"fresh": True, "max_seconds": 60})
+    shop.complete(lacking)
+    with api.store._database.write() as connection:
+        newest = published.c.job_id == lacking
+        connection.execute(update(published).where(newest).values(complete=False))
+    assert validate(api, GOOD)["earlier"] == f"{URL}/jobs/{whole}"
 
 
 def test_scenes_give_the_grid_the_blocks_and_the_time(scene: Scene) -> None:

@@ -2,12 +2,15 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from typing import Any
 
 from geocrop_processes.domain.aoi import Aoi
 from geocrop_processes.domain.season import Season
+from geocrop_processes.errors import NothingClear, Unavailable, UnknownJob
 from geocrop_processes.pipeline.abandon import Asked
 from geocrop_processes.pipeline.block import discard_results, map_block, take_over
 from geocrop_processes.pipeline.plan import Plan, Request
@@ -16,6 +19,7 @@ from geocrop_processes.pipeline.product import ITEM
 from geocrop_processes.pipeline.product import finish as finish_map
 from geocrop_processes.publish.assets import KINDS as FILES
 from geocrop_processes.registry import RegisteredModel
+from geocrop_processes.service import budget
 from geocrop_processes.service.context import WorkerContext
 from geocrop_processes.service.jobs import Job
 from geocrop_processes.service.steps import Step
@@ -25,6 +29,10 @@ from geocrop_processes.storage import RESULTS
 from geocrop_processes.storage.folder import PARTIAL
 
 _ITEM_TYPE = "application/geo+json"
+_TAKEN_OVER = 8
+"""Partial maps whose blocks are taken over, the newest ones."""
+
+logger = logging.getLogger(__name__)
 
 
 def plan(context: WorkerContext, step: Step, lost: Asked) -> bool:
@@ -42,27 +50,27 @@ def plan(context: WorkerContext, step: Step, lost: Asked) -> bool:
         storage=context.storage,
         abandoned=lost,
     )
-    if not job.inputs.get("fresh", False) and _exists(context, made.digest):
-        answered = context.store.answered(step, made.digest)
-        if answered:
-            return True
+    fresh = job.inputs.get("fresh", False)
+    earlier = None if fresh else _exists(context, made.digest)
+    if earlier and context.store.answered(step, made.digest, earlier):
+        return True
     names = [block.name for block in made.blocks]
-    done = () if job.inputs.get("fresh", False) else _taken_over(context, made)
+    done = () if fresh else _taken_over(context, made)
     return context.store.planned(step, made.to_json(), names, made.digest, done)
 
 
 def _taken_over(context: WorkerContext, made: Plan) -> Sequence[str]:
-    """The blocks of a partial map of the same digest, kept under the new job's name."""
-    earlier = context.store.product_of(made.digest)
-    missing = ((earlier and earlier.result) or {}).get("summary", {}).get("missing_blocks")
-    if earlier is None or not missing:
-        return ()
-    before = Plan.from_json(context.store.plan_of(earlier.id))
-    # blocks of another size have other names, or other pixels
-    if before.blocks != made.blocks:
-        return ()
-    attempts = context.store.attempts_of_blocks(earlier.id)
-    return take_over(before, made, context.storage, attempts)
+    """The blocks of partial maps of the same digest, kept under the new job's name."""
+    done: dict[str, None] = {}
+    for earlier in context.store.partial_of(made.digest)[:_TAKEN_OVER]:
+        with suppress(UnknownJob):
+            before = Plan.from_json(context.store.plan_of(earlier))
+            # blocks of another size have other names, or other pixels
+            if before.blocks == made.blocks:
+                attempts = context.store.attempts_of_blocks(earlier)
+                new = {name: n for name, n in attempts.items() if name not in done}
+                done |= dict.fromkeys(take_over(before, made, context.storage, new))
+    return list(done)
 
 
 def request_of(settings: Settings, job: Job) -> Request:
@@ -87,16 +95,16 @@ def _model(context: WorkerContext, planned: Plan) -> RegisteredModel:
     return context.model(planned.model, planned.request.season.as_of_day)
 
 
-def _exists(context: WorkerContext, digest: str) -> bool:
-    """Whether a whole product of the digest is published; one that lacked a scene is made anew."""
-    earlier = context.store.product_of(digest)
-    if earlier is None or earlier.result is None:
-        return False
-    item = f"{folder_of(earlier.result['job_id'])}{ITEM}"
+def _exists(context: WorkerContext, digest: str) -> str | None:
+    """The whole product of the digest that is published; one that lacked a scene is made anew."""
+    product = context.store.whole_of(digest)
+    if product is None:
+        return None
+    item = f"{folder_of(product)}{ITEM}"
     if item not in context.storage.list(RESULTS, item):
-        return False
+        return None
     published = json.loads(context.storage.get(RESULTS, item))
-    return bool(published["properties"]["geocrop:complete"])
+    return product if published["properties"]["geocrop:complete"] else None
 
 
 def block(context: WorkerContext, step: Step, lost: Asked) -> bool:
@@ -125,7 +133,14 @@ def finish(context: WorkerContext, step: Step, lost: Asked) -> bool:
         planned = Plan.from_json(context.store.plan_of(step.job_id))
         attempts = context.store.attempts_of_blocks(step.job_id)
         model = _model(context, planned)
-        finish_map(planned, model, storage, attempts=attempts, abandoned=lost)
+        try:
+            finish_map(planned, model, storage, attempts=attempts, abandoned=lost)
+        except NothingClear:
+            if len(attempts) == len(planned.blocks):
+                raise
+            # perhaps there is something clear in the blocks that are missing
+            seconds = context.store.get(step.job_id).inputs["max_seconds"]
+            return context.store.failed(step, budget.problem(seconds), retry=False)
     summary = json.loads(storage.get(RESULTS, f"{folder}{FILES['summary'].file_name}"))
     message = _message(summary)
     # the blocks of a partial map are kept for the job that maps the others
@@ -144,7 +159,23 @@ def finish(context: WorkerContext, step: Step, lost: Asked) -> bool:
         }
     }
     result = {"job_id": step.job_id, "outputs": outputs, "summary": summary}
-    return context.store.finished(step, result, item, message)
+    counted = context.store.finished(step, result, item, message)
+    if counted:
+        _discard_taken(context, step.job_id, whole="missing_blocks" not in summary)
+    return counted
+
+
+def _discard_taken(context: WorkerContext, job_id: str, *, whole: bool) -> None:
+    """Remove the blocks that partial maps have kept for a map that is made now, or was made before."""
+    try:
+        digest = context.store.get(job_id).digest or ""
+        if not whole and context.store.whole_of(digest) is None:
+            return
+        for partial in context.store.partial_of(digest):
+            discard_results(partial, context.storage)
+    except Unavailable as error:
+        # they go with their jobs
+        logger.warning("job %s: %s", job_id, error)
 
 
 def _message(summary: Mapping[str, Any]) -> str:

@@ -4,9 +4,10 @@ import json
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
-from geocrop_processes.service.schema import jobs
+from geocrop_processes.pipeline.plan import Plan
+from geocrop_processes.service.schema import jobs, plans
 from geocrop_processes.service.worker import WorkerContext, run_step, work
 from geocrop_processes.storage import RESULTS
 
@@ -66,6 +67,7 @@ def test_a_map_without_time_is_partial_and_is_completed_to_the_same_bytes(
     submit(context, "q")
     do(context, "plan")
     assert context.store.due() == {"block": summary["blocks"] - 2}
+    assert context.storage.list(RESULTS, "results/p/blocks/") == kept
     drain(context)
     submit(context, "whole", fresh=True)
     drain(context)
@@ -74,8 +76,9 @@ def test_a_map_without_time_is_partial_and_is_completed_to_the_same_bytes(
         result = context.store.get(job_id).result
         assert result is not None
         assert "missing_blocks" not in result["summary"]
-    assert context.storage.list(RESULTS, "results/q/blocks/") == []
-    # what is kept for that goes with the job
+    # nothing is kept for a map that is there
+    for job_id in ("p", "q"):
+        assert context.storage.list(RESULTS, f"results/{job_id}/blocks/") == []
     context.store.dismiss("p")
     drain(context)
     assert context.storage.list(RESULTS, "results/p/") == []
@@ -91,6 +94,52 @@ def test_a_map_whose_time_is_over_before_a_block_is_done_fails(context: WorkerCo
     assert "`max_seconds`" in job.message
     assert job.error is not None
     assert job.error["status"] == 422
+
+
+def test_blocks_beside_the_circle_are_no_map(context: WorkerContext) -> None:
+    submit(context, "p", max_seconds=3600)
+    do(context, "plan")
+    planned = Plan.from_json(context.store.plan_of("p"))
+    aoi = planned.request.aoi
+    beside = {b.name for b in planned.blocks if not planned.grid.window(b).inside(aoi).any()}
+    assert beside
+    claimed = [context.store.claim(["block"]) for _ in planned.blocks]
+    begun = [step for step in claimed if step is not None]
+    for step in begun:
+        assert step.name not in beside or run_step(context, step)
+    end_the_time(context, "p")
+    for step in begun:
+        assert step.name in beside or run_step(context, step)
+    do(context, "finish")
+    job = context.store.get("p")
+    assert job.error is not None
+    assert (job.status, job.error["title"]) == ("failed", "Out of time")
+    assert "`max_seconds`" in job.message
+
+
+def test_a_partial_map_neither_hides_the_whole_one_nor_needs_a_plan(context: WorkerContext) -> None:
+    submit(context, "whole")
+    drain(context)
+    submit(context, "p", fresh=True, max_seconds=3600)
+    do(context, "plan", "block", "block")
+    end_the_time(context, "p")
+    drain(context)
+    assert context.store.get("p").message.startswith("partial: ")
+    # nothing takes them over
+    assert context.storage.list(RESULTS, "results/p/blocks/") == []
+    submit(context, "q")
+    do(context, "plan")
+    result = context.store.get("q").result
+    assert result is not None
+    assert result["job_id"] == "whole"
+    for job_id in ("q", "whole"):
+        context.store.dismiss(job_id)
+    drain(context)
+    with context.store._database.write() as connection:
+        connection.execute(delete(plans).where(plans.c.job_id == "p"))
+    submit(context, "r")
+    do(context, "plan")
+    assert context.store.get("r").status == "running"
 
 
 def test_blocks_under_way_are_the_last(context: WorkerContext) -> None:
