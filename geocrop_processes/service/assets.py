@@ -49,14 +49,13 @@ def published(store: JobStore, job_id: str) -> dict[str, Any]:
     Raises:
         Problem: there is no such job, or it has no product (404).
     """
-    items, _ = store.items(ids=[job_id], limit=1)
-    if not items:
+    item = store.item(job_id)
+    if item is None:
         with suppress(UnknownJob):
-            product = (store.get(job_id).result or {}).get("job_id")
-            items, _ = store.items(ids=[product] if product else [], limit=1)
-    if not items:
+            item = store.item((store.get(job_id).result or {}).get("job_id", ""))
+    if item is None:
         raise Problem(404, "No such product", f"There is no product of a job {job_id!r}.", BLANK)
-    return items[0]
+    return item
 
 
 def object_key(item: Mapping[str, Any], file: str) -> str:

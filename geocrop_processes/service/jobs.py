@@ -82,7 +82,7 @@ class JobStore(ProductStore):
         Raises:
             UnknownJob: there is none of that name.
         """
-        with self._database.look() as connection:
+        with self._database.read() as connection:
             row = connection.execute(select(jobs).where(jobs.c.id == job_id)).first()
         if row is None:
             raise UnknownJob(f"There is no job {job_id!r}.")
@@ -109,7 +109,7 @@ class JobStore(ProductStore):
         """
         processes = [process] if isinstance(process, str) else process
         wanted = records.Filter(processes, status, since, until, min_s, max_s, owner)
-        with self._database.look() as connection:
+        with self._database.read() as connection:
             return records.page(connection, wanted, limit, offset)
 
     def note(self, job_id: str, message: str) -> None:

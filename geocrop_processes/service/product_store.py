@@ -78,6 +78,11 @@ class ProductStore:
         with self._database.read() as connection:
             return products.find(connection, asked, limit, offset)
 
+    def item(self, job_id: str) -> dict[str, Any] | None:
+        """The STAC item of a job's own product; None where there is none."""
+        with self._database.read() as connection:
+            return products.item_of(connection, job_id)
+
     def state_of_items(self) -> tuple[int, int]:
         """What is another after any change of the products that there are."""
         with self._database.read() as connection:

@@ -123,6 +123,15 @@ def find(
     return [found[number] for number in numbers], total
 
 
+def item_of(connection: Connection, job_id: str) -> dict[str, Any] | None:
+    """The item of a job's own product; None where there is none."""
+    query = select(items.c.item).join(published, published.c.number == items.c.number)
+    found: dict[str, Any] | None = connection.execute(
+        query.where(published.c.job_id == job_id)
+    ).scalar_one_or_none()
+    return found
+
+
 def related(
     connection: Connection, shape: Any, relation: Callable[[Any, Any], Any]
 ) -> ColumnElement[bool]:

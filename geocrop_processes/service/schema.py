@@ -1,7 +1,9 @@
 """The tables of the job store, and how its database is opened, read and written."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -208,7 +210,7 @@ class Database:
         sqlite = make_url(url).get_backend_name() == "sqlite"
         if sqlite:
             Path(make_url(url).database or "").parent.mkdir(parents=True, exist_ok=True)
-        self._reader = create_engine(
+        engine = create_engine(
             url,
             pool_size=16,
             max_overflow=64,
@@ -216,27 +218,21 @@ class Database:
             connect_args={"timeout": _BUSY_S} if sqlite else {},
             # most of what a page of products costs is reading their items
             json_deserializer=orjson.loads,
+            # what JSON does not know is no JSON that could be read again
+            json_serializer=partial(json.dumps, allow_nan=False),
         )
         if sqlite:
-            event.listen(self._reader, "connect", _tune)
-            event.listen(self._reader, "begin", _begin)
-        self._writer = self._reader.execution_options(writes=True)
-        # begin and commit are two round trips more; SQLite has none
-        self._looker = (
-            self._reader if sqlite else self._reader.execution_options(isolation_level="AUTOCOMMIT")
-        )
+            event.listen(engine, "connect", _tune)
+            event.listen(engine, "begin", _begin)
+        # to PostgreSQL begin and commit are two more round trips, and give a reader nothing
+        self._reader = engine if sqlite else engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._writer = engine.execution_options(writes=True)
         self._make_tables()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that sees one state of the store."""
+        """A connection whose queries each see one state of the store; those of SQLite all see the same."""
         with _translated(), self._reader.begin() as connection:
-            yield connection
-
-    @contextmanager
-    def look(self) -> Iterator[Connection]:
-        """A connection for a single query, which sees one state of the store by itself."""
-        with _translated(), self._looker.connect() as connection:
             yield connection
 
     @contextmanager

@@ -6,6 +6,8 @@ from typing import Any
 
 from geocrop_processes.service.edge import check_text
 
+_OF_64_BITS = 2**63
+
 
 def read_json(content: bytes) -> Any:
     """The value of a JSON text.
@@ -31,9 +33,10 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")
 
 
-def _whole_number(text: str) -> int:
-    _number(text)
-    return int(text)
+def _whole_number(text: str) -> float:
+    """A whole number of 64 bits; what needs more is what most who read JSON make of it, now and when read again."""
+    number, whole = _number(text), int(text)
+    return whole if abs(whole) < _OF_64_BITS else number
 
 
 def _number(text: str) -> float:

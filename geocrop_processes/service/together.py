@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from threading import Lock
 
+from geocrop_processes.errors import Unavailable
+
 
 class Together[One, Written]:
     """Writes what comes; what comes while something is being written goes with the next.
@@ -46,9 +48,12 @@ class Together[One, Written]:
         try:
             written = self._write([one for one, _ in batch])
         except Exception as error:  # noqa: BLE001 - it is raised where it belongs
-            if is_last:
-                batch[0][1].set_exception(error)
-            return False
+            # what is away for one is away for all; one that is wrong is found when each is tried
+            if not is_last and not isinstance(error, Unavailable) and len(batch) > 1:
+                return False
+            for _, future in batch:
+                future.set_exception(error)
+            return True
         for (_, future), result in zip(batch, written, strict=True):
             future.set_result(result)
         return True

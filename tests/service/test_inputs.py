@@ -169,6 +169,12 @@ def test_values_by_reference_are_refused_where_a_process_has_no_files() -> None:
         check(body, DESCRIPTIONS["echo"], desk())
 
 
+def test_a_number_of_more_than_64_bits_is_the_nearest_that_others_read() -> None:
+    numbers = parse(b'{"inputs": {"items": [9223372036854775807, 18446744073709551617]}}')
+    assert numbers["inputs"]["items"] == [2**63 - 1, 2.0**64]
+    assert [type(number) for number in numbers["inputs"]["items"]] == [int, float]
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -186,7 +192,7 @@ def test_a_body_that_is_no_json_object_is_refused(content: bytes) -> None:
 
 
 def test_numbers_and_texts_within_their_ends_are_as_they_came() -> None:
-    body = {"a": [1, 1.0, -1e308, 10**300, 0, -0.0], "b": "\U0001f33d ü"}
+    body = {"a": [1, 1.0, -1e308, 2**63 - 1, 0, -0.0], "b": "\U0001f33d ü"}
     assert parse(json.dumps(body).encode()) == body
     assert isinstance(parse(b'{"a": 1}')["a"], int)
 

@@ -4,6 +4,7 @@ from threading import Event
 
 import pytest
 
+from geocrop_processes.errors import StoreUnavailable
 from geocrop_processes.service.together import Together
 
 
@@ -56,3 +57,26 @@ def test_one_that_cannot_be_written_keeps_no_other_from_it() -> None:
                     one.result(30)
             else:
                 assert one.result(30) == f"{number} is written"
+
+
+def test_a_store_that_is_away_is_asked_once_for_all_that_wait() -> None:
+    begun, let, asked = Event(), Event(), []
+
+    def away(ones: Sequence[int]) -> Sequence[int]:
+        begun.set()
+        assert let.wait(30)
+        asked.append(len(ones))
+        raise StoreUnavailable("The job store does not answer.")
+
+    write = Together(away)
+    with ThreadPoolExecutor(32) as pool:
+        first = pool.submit(write, 0)
+        assert begun.wait(30)
+        others = [pool.submit(write, number) for number in range(1, 20)]
+        while len(write._waiting) < 19:
+            pass
+        let.set()
+        for one in (first, *others):
+            with pytest.raises(StoreUnavailable):
+                one.result(30)
+    assert asked == [1, 19]

@@ -32,7 +32,7 @@ from geocrop_processes.service.described import (
     problems,
 )
 from geocrop_processes.service.jobs import JobStore
-from geocrop_processes.service.negotiation import shown, wants_html
+from geocrop_processes.service.negotiation import of_json, shown, wants_html
 from geocrop_processes.service.pages.collections import collection_page, list_page
 from geocrop_processes.service.products import COLLECTION
 from geocrop_processes.service.tiles import tilejson_url
@@ -71,7 +71,7 @@ def _tell_collections(router: APIRouter, collections: Collections) -> None:
     )
     def listed(request: Request) -> Response:
         document = collections_page(collections, request)
-        return list_page(request, document) if wants_html(request) else JSONResponse(document)
+        return list_page(request, document) if wants_html(request) else of_json(document)
 
     @router.get(
         "/collections/{collection_id}",

@@ -146,11 +146,11 @@ class _Catalog(BaseCoreClient):
     def get_item(self, item_id: str, collection_id: str, **_: Any) -> Any:
         """`GET /stac/collections/{collection_id}/items/{item_id}`."""
         _check_collection(collection_id)
-        items, _total = self.store.items(ids=[item_id], limit=1)
-        if not items:
+        item = self.store.item(item_id)
+        if item is None:
             detail = f"There is no item {item_id!r} in {COLLECTION}."
             raise Problem(404, "No such item", detail, BLANK)
-        return self.at.complete(items[0])
+        return self.at.complete(item)
 
     def item_collection(  # type: ignore[override]  # called by the names of ItemsGet
         self, collection_id: str, **kwargs: Any
