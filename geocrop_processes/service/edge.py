@@ -1,4 +1,4 @@
-"""What no route gets to see: bodies that are too large, and texts that can be neither stored nor sent.
+"""What no route gets to see: headers and bodies that are too large, and texts that can be neither stored nor sent.
 
 PostgreSQL keeps no NUL character, and half a surrogate pair is no UTF-8: both are refused here, whatever comes
 behind, and by `check_text` where texts come as JSON.
@@ -15,6 +15,8 @@ from geocrop_processes.service.problems import Problem, invalid
 
 MAX_BODY = 1 << 20
 """The most bytes of a request's body, where it brings no file."""
+MAX_HEADERS = 1 << 16
+"""The most bytes of a request's headers, names and values together."""
 
 
 class Edge:
@@ -36,6 +38,7 @@ class Edge:
             return
         try:
             _check_address(scope)
+            _check_headers(scope)
             most = self._larger.get(scope["path"], MAX_BODY)
             whole = await _whole(Headers(scope=scope), receive, most)
         except Problem as problem:
@@ -69,6 +72,12 @@ def check_text(value: Any) -> None:
 def _check_address(scope: Scope) -> None:
     if "\0" in scope["path"] or b"%00" in scope["query_string"] or b"\0" in scope["query_string"]:
         raise invalid("The address holds a NUL character; none is allowed.")
+
+
+def _check_headers(scope: Scope) -> None:
+    if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADERS:
+        detail = f"The headers of the request are larger than {MAX_HEADERS} bytes."
+        raise Problem(431, "Headers too large", detail)
 
 
 async def _whole(headers: Headers, receive: Receive, most: int) -> Receive:

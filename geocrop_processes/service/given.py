@@ -139,7 +139,8 @@ class Files:
         qualified = given if isinstance(given, dict) and "value" in given else {"value": given}
         value, told = qualified["value"], qualified.get("mediaType")
         if isinstance(value, dict) and kind.as_object:
-            if told not in {None, "application/json"} and kind.accept(told) != kind.as_object:
+            # compared one by one: what is told may be anything
+            if told not in (None, "application/json") and kind.accept(told) != kind.as_object:
                 raise InvalidUpload(
                     f"An object is {kind.as_object}, not {_shown(told)}, which is a text."
                 )

@@ -7,6 +7,7 @@ the domain's own checks, process by process (`checks`).
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from jsonschema import Draft7Validator
@@ -26,6 +27,10 @@ from geocrop_processes.settings import Settings
 
 _MODES = ("value", "reference")
 _RESPONSES = ("document", "raw")
+_LENGTHS = ("maxItems", "maxLength")
+"""What a schema says of lengths: looked at before what is so long."""
+_MOST_ERRORS = 50
+"""How many errors of a value the one to tell is chosen from."""
 
 
 @dataclass(frozen=True)
@@ -116,11 +121,21 @@ def _value(name: str, given: Any, schema: Mapping[str, Any], files: Files) -> An
     elif isinstance(given, dict) and "value" in given:
         _check_format(name, given, schema)
         given = given["value"]
-    error = best_match(Draft7Validator(schema).iter_errors(given))
+    error = _error(given, schema)
     if error is not None:
         where = "".join(f"[{part!r}]" for part in error.absolute_path)
         raise invalid(f"The input {name!r}{where} is {_shown(error.instance)}: {_allowed(error)}.")
     return int(given) if schema.get("type") == "integer" else given
+
+
+def _error(given: Any, schema: Mapping[str, Any]) -> ValidationError | None:
+    """What is wrong with a value, in the order of what helps most; None where nothing is."""
+    lengths = {name: schema[name] for name in _LENGTHS if name in schema}
+    for told in (lengths, schema):
+        found = best_match(islice(Draft7Validator(told).iter_errors(given), _MOST_ERRORS))
+        if found is not None:
+            return found
+    return None
 
 
 def _check_format(name: str, given: Mapping[str, Any], schema: Mapping[str, Any]) -> None:

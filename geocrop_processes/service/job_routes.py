@@ -131,6 +131,8 @@ def _add_jobs(router: APIRouter, host: Host) -> None:
         openapi_extra={"parameters": [formats("json", "html")]},
     )
     def dismiss(job_id: str, request: Request) -> Response:
+        # one that cannot be answered is refused before anything is done
+        wants_html(request)
         return _status(request, host, manager.dismiss(job_id))
 
 

@@ -137,7 +137,8 @@ class CeleryManager(BaseManager):  # type: ignore[misc] # pygeoapi ships no type
         except Unavailable as error:
             problem = problem_of(error)
             waiting = "It is kept, and runs as soon as the queue answers."
-            parts.store.note(job.id, waiting)
+            with suppress(Unavailable):
+                parts.store.note(job.id, waiting)
             problem.detail = f"{problem.detail} The job is {job.id}. {waiting}"
             # without a Retry-After: whoever asked again would have two jobs
             problem.headers = {"Location": results.job_url(parts.settings, job.id)}

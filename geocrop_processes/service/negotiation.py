@@ -17,9 +17,12 @@ _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _PARTS = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*"?)+')
 """What stands between the commas of a header that are not quoted."""
 _PREFERENCE = re.compile(
-    rf'\s*({_WORD})\s*(?:=\s*({_WORD}|"(?:[^"\\]|\\.)*"))?\s*(?:;|$)', re.ASCII
+    rf'\s*({_WORD})(?:\s*=\s*({_WORD}|"(?:[^"\\]|\\.)*"))?\s*(?:;|$)', re.ASCII
 )
-"""A preference's name and value; its parameters are not looked at."""
+"""A preference's name and value; its parameters are not looked at. No two runs of blanks stand side by side: to share
+one between them takes time with the square of its length."""
+_MAX_PREFER = 1000
+"""The most characters of a header `Prefer` that is read."""
 
 
 def of_json(document: dict[str, Any]) -> Response:
@@ -60,9 +63,13 @@ class Preferences:
 
     @classmethod
     def of(cls, request: Request) -> "Preferences":
-        """Those of a request's headers `Prefer`; what is no preference is passed over, the first of a name counts."""
+        """Those of a request's headers `Prefer`; what is no preference is passed over, the first of a name counts.
+
+        A header that is longer than all preferences together is passed over whole.
+        """
         said: dict[str, str] = {}
-        for field in request.headers.getlist("Prefer"):
+        fields = request.headers.getlist("Prefer")
+        for field in (field for field in fields if len(field) <= _MAX_PREFER):
             for part in _PARTS.findall(field):
                 match = _PREFERENCE.match(part)
                 if match is not None:

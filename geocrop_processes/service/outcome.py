@@ -10,6 +10,9 @@ from geocrop_processes.service.problems import no_such_output, unknown_outputs
 from geocrop_processes.service.processes.description import Description, media_types_of
 from geocrop_processes.service.stored_files import StoredFile
 
+SMALL = 100_000
+"""The most bytes of a file that a document holds which is whole in memory."""
+
 
 @dataclass(frozen=True)
 class Output:
@@ -25,6 +28,11 @@ class Output:
     """`base64` where the value is a text that stands for bytes."""
     file: StoredFile | None = None
     """Where its bytes lie, where it is a file."""
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it can be held in memory: a value, or a small file."""
+        return self.value is not None or self.file is None or self.file.size <= SMALL
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,14 @@ class Outcome:
     ) -> "Outcome":
         """What an execution gives that was answered at once."""
         return cls(*_asked(_values(values, description), request))
+
+    def brief(self) -> "Outcome":
+        """The same with what is large by its address, however it was to be transmitted."""
+        outputs = {
+            key: o if o.is_small else replace(o, mode="reference")
+            for key, o in self.outputs.items()
+        }
+        return replace(self, outputs=outputs)
 
     def one(self, output: str) -> "Outcome":
         """One of the outputs as it is, however it was to be transmitted.

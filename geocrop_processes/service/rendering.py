@@ -74,18 +74,22 @@ class Renderer:
     def document(self, outcome: Outcome) -> dict[str, Any]:
         """The results by output id: files by reference, values as they are, unless asked otherwise.
 
+        It is whole in memory: a file of more than `SMALL` bytes is told by its address, whatever was asked.
+
         Raises:
             StorageUnavailable: a file is not there, or the storage does not answer.
         """
-        written = b"".join(self._written(outcome))
+        written = b"".join(self._written(outcome.brief()))
         return dict(json.loads(written))
 
     def _document(self, outcome: Outcome, request: Request) -> Response:
         embedded = [o.file for o in outcome.outputs.values() if o.file and _is_embedded(o)]
         self._look_for(embedded)
-        if not embedded or request.method == "HEAD":
+        if not embedded:
             return Response(b"".join(self._written(outcome)), media_type="application/json")
-        return StreamingResponse(self._written(outcome), media_type="application/json")
+        # without its body nothing of a file is read but what `_look_for` reads
+        pieces = iter(()) if request.method == "HEAD" else self._written(outcome)
+        return StreamingResponse(pieces, media_type="application/json")
 
     def _written(self, outcome: Outcome) -> Iterator[bytes]:
         """The document as JSON, whose files are read when their turn comes."""

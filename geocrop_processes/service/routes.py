@@ -1,5 +1,6 @@
 """The routes of OGC API - Processes for processes: what there is, what each takes and gives, its execution."""
 
+import logging
 from functools import partial
 
 import anyio
@@ -8,6 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 
+from geocrop_processes.errors import GeoCropError
 from geocrop_processes.service import pages
 from geocrop_processes.service.described import (
     HTML,
@@ -40,6 +42,8 @@ from geocrop_processes.service.results import job_url, status_info
 from geocrop_processes.service.steps import OPEN
 from geocrop_processes.service.urls import public_url
 from geocrop_processes.service.waiting import ended
+
+_LOG = logging.getLogger(__name__)
 
 _SYNCHRONOUS = 8
 """Executions that are answered at once, at the same time."""
@@ -143,6 +147,8 @@ def processes_router(host: Host) -> APIRouter:
             submit = partial(_submitted, host, process_id, content)
             job = await to_thread.run_sync(submit, limiter=limiter)
             return await _as_job(host, job, preferred, request)
+        # one that cannot be answered is refused before anything is done
+        wants_html(request)
         order = await to_thread.run_sync(_ordered, host, process_id, content, limiter=limiter)
         return await to_thread.run_sync(_answered, host, description, order, request, limiter=turns)
 
@@ -150,32 +156,40 @@ def processes_router(host: Host) -> APIRouter:
 
 
 async def _as_job(host: Host, job: Job, preferred: Preferences, request: Request) -> Response:
-    """A new job; or what came of it, where it ended while the client would wait, and may be answered so."""
+    """A new job; or what came of it, where it ended while the client would wait, and may be answered so.
+
+    The job is there: whatever goes wrong now, the client is told where it is, lest it ask for another one.
+    """
     parts = host.manager.parts
     wait_s = min(preferred.wait_s, parts.settings.service.max_wait_s)
-    job = await ended(parts.store, job, wait_s)
     applied = ["respond-async"] * preferred.respond_async + [f"wait={wait_s}"] * (wait_s > 0)
     headers = {"Preference-Applied": ", ".join(applied)} if applied else {}
-    if job.status in OPEN or not host.manager.runs_at_once(job.process):
+    try:
+        job = await ended(parts.store, job, wait_s)
+        if job.status not in OPEN and host.manager.runs_at_once(job.process):
+            return await run_in_threadpool(_results, host, job, request, applied[-1])
         headers |= await run_in_threadpool(retry_after, parts.store, job)
-        headers["Location"] = job_url(parts.settings, job.id)
-        return JSONResponse(status_info(job, parts.settings), 201, headers)
-    response = await run_in_threadpool(_results, host, job, request)
-    links = [response.headers.get("Link"), f'<{job_url(parts.settings, job.id)}>; rel="monitor"']
-    response.headers["Link"] = ", ".join(link for link in links if link)
-    response.headers["Preference-Applied"] = applied[-1]
-    return response
+    except GeoCropError as error:
+        _LOG.warning("job %s: %s", job.id, error)
+    headers["Location"] = job_url(parts.settings, job.id)
+    return JSONResponse(status_info(job, parts.settings), 201, headers)
 
 
 def _submitted(host: Host, process_id: str, content: bytes) -> Job:
     return host.manager.submit(process_id, _ordered(host, process_id, content))
 
 
-def _results(host: Host, job: Job, request: Request) -> Response:
+def _results(host: Host, job: Job, request: Request, applied: str) -> Response:
+    """What came of a job that has ended, or the problem that it failed of; and where the job is."""
     try:
-        return host.manager.renderer.response(outcome_of(host, job), request)
+        response = host.manager.renderer.response(outcome_of(host, job), request)
     except Problem as problem:
-        return problem.response()
+        response = problem.response()
+    monitor = f'<{job_url(host.manager.parts.settings, job.id)}>; rel="monitor"'
+    links = [response.headers.get("Link"), monitor]
+    response.headers["Link"] = ", ".join(link for link in links if link)
+    response.headers["Preference-Applied"] = applied
+    return response
 
 
 def _ordered(host: Host, process_id: str, content: bytes) -> Order:

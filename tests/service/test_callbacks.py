@@ -25,13 +25,15 @@ from geocrop_processes.service.callbacks.deliver import deliver
 from geocrop_processes.service.callbacks.message import signature
 from geocrop_processes.service.callbacks.send import send
 from geocrop_processes.service.callbacks.subscriber import check_subscriber
-from geocrop_processes.service.jobs import JobStore
+from geocrop_processes.service.jobs import Job, JobStore
 from geocrop_processes.service.outward import Limits
 from geocrop_processes.service.problems import Problem
 from geocrop_processes.service.queue import republish
 from geocrop_processes.service.schema import deliveries
+from geocrop_processes.service.steps import Step
 from geocrop_processes.service.worker import WorkerContext, create_worker, run_step, work
 from geocrop_processes.settings import CallbackSettings, ServiceSettings, Settings
+from geocrop_processes.storage import RESULTS
 from tests.tls import HOST, certify
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwAbCd"  # noqa: S105 - the tests' own
@@ -289,6 +291,60 @@ def test_nothing_is_told_of_a_dismissed_job(calling: WorkerContext, receiver: Re
     calling.store.dismiss("a")
     assert not deliver(calling)
     assert receiver.got == []
+
+
+def test_nothing_is_told_of_a_job_that_is_dismissed_while_its_delivery_is_claimed(
+    calling: WorkerContext,
+    receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ask(calling, receiver)
+    work(calling, lambda: None)
+
+    def dismissed(job_id: str) -> Job:
+        monkeypatch.undo()
+        calling.store.dismiss(job_id)
+        return calling.store.get(job_id)
+
+    monkeypatch.setattr(calling.store, "get", dismissed)
+    assert deliver(calling)
+    assert not deliver(calling)
+    assert receiver.got == []
+    assert "was not told" not in caplog.text
+
+
+def test_large_files_are_told_by_their_addresses(
+    calling: WorkerContext, receiver: Receiver
+) -> None:
+    """A message is whole in memory, whatever the request asked for."""
+    value = {"transmissionMode": "value"}
+    request = {"subscriber": receiver.subscriber(), "outputs": {"style": value, "item": value}}
+    calling.store.add("m", "crop-classification", {}, request)
+    files = {"item": ("item.json", b'{"type": "Feature"}'), "style": ("a.qml", b"x" * 100_001)}
+    for name, content in files.values():
+        calling.storage.put(RESULTS, f"results/m/{name}", content, "text/plain")
+    told = {
+        key: {"file": name, "media_type": "application/json", "sha256": "0", "size": len(content)}
+        for key, (name, content) in files.items()
+    }
+    calling.store.planned(claim(calling, "plan"), b"{}", ["0-0"], "d" * 64)
+    calling.store.block_done(claim(calling, "block"))
+    assert calling.store.finished(
+        claim(calling, "finish"), {"job_id": "m", "outputs": told, "summary": {}}, None
+    )
+    while deliver(calling):
+        pass
+    (_, _, body) = receiver.got[-1]
+    document = json.loads(body)
+    assert document["item"]["value"] == {"type": "Feature"}
+    assert document["style"].keys() == {"href", "type"}
+
+
+def claim(context: WorkerContext, kind: str) -> Step:
+    step = context.store.claim([kind])
+    assert step is not None
+    return step
 
 
 def test_a_host_that_turns_inward_is_never_told(calling: WorkerContext, receiver: Receiver) -> None:

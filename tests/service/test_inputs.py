@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -10,8 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema.exceptions import ValidationError, best_match
 
 from geocrop_processes.errors import UnknownAsOf, UnknownModel
+from geocrop_processes.service import inputs
 from geocrop_processes.service.checks.desk import Desk
 from geocrop_processes.service.given import Files
 from geocrop_processes.service.inputs import Order, check, parse
@@ -117,6 +120,29 @@ def test_bad_input_is_refused_with_its_name_its_value_and_what_is_allowed(
 ) -> None:
     detail = refusal(GOOD | change)
     assert all(words in detail for words in said), detail
+
+
+@pytest.mark.parametrize(("name", "value"), [("items", [1] * 900), ("bbox", {"bbox": ["a"] * 900})])
+def test_few_errors_of_a_value_are_looked_at(
+    name: str, value: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many it has: each of them takes time and memory."""
+    seen: list[int] = []
+
+    def counted(errors: Iterable[ValidationError]) -> ValidationError | None:
+        found = list(errors)
+        seen.append(len(found))
+        return best_match(found)
+
+    monkeypatch.setattr(inputs, "best_match", counted)
+    body = {"inputs": {"message": "x", name: value}}
+    with pytest.raises(Problem, match=f"'{name}'"):
+        check(body, DESCRIPTIONS["echo"], desk())
+    assert 0 < max(seen) <= 50
+
+
+def test_an_array_that_is_too_long_is_told_so_whatever_it_holds() -> None:
+    assert "at most 3" in refusal(GOOD | {"aoi": ["a"] * 10_000})
 
 
 def test_the_last_day_of_a_season_is_no_date_within_it() -> None:

@@ -237,6 +237,8 @@ def test_dates_are_kept_in_the_order_of_the_season(service: Service) -> None:
         ({"value": CSV}, "media type"),
         (CSV, "media type"),
         ({"value": LABELS, "mediaType": "text/csv"}, ""),
+        ({"value": LABELS, "mediaType": []}, "media type"),
+        ({"value": LABELS, "mediaType": {}}, "media type"),
         ({"value": CSV, "mediaType": "text/csv", "encoding": "gzip"}, "base64"),
         ({"value": "%%%", "mediaType": GPKG}, "base64"),
         ({"value": "x" * (2 * MOST + 1), "mediaType": "text/csv"}, f"{MOST} bytes"),

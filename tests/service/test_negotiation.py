@@ -37,6 +37,12 @@ def test_preferences_are_found(fields: tuple[str, ...], respond_async: bool, wai
     assert _of(*fields) == Preferences(respond_async, wait_s)
 
 
+def test_blanks_are_no_hindrance_and_a_header_that_is_too_long_is_passed_over() -> None:
+    assert _of("respond-async" + " " * 900) == Preferences(True, 0)
+    assert _of("a" + " " * 40_000 + "x, respond-async") == Preferences(False, 0)
+    assert _of("respond-async" + " " * 1000, "wait=3") == Preferences(False, 3)
+
+
 @given(st.text(st.characters(max_codepoint=255)))
 def test_no_header_is_an_error(field: str) -> None:
     assert _of(field).wait_s >= 0

@@ -205,6 +205,15 @@ def test_hostile_texts_are_texts(text: str, api: Api) -> None:
     checked(api, f"/{quote(text)}", 404)
 
 
+def test_the_secrets_of_addresses_are_not_shown(api: Api) -> None:
+    address = "https://app.example.org/done?token=secret-1#secret-2"
+    inputs = {"labels": {"href": "https://data.example.org/a.csv?token=secret-3"}}
+    api.store.add("secret", "sample-extraction", inputs, {"subscriber": {"successUri": address}})
+    text = api.get("/jobs/secret", headers=PAGE).text
+    assert "https://app.example.org/done" in text
+    assert "secret-" not in text
+
+
 def test_hostile_results_are_texts(api: Api) -> None:
     for text in HOSTILE:
         answer = api.execute("echo", {"inputs": {"message": text, "items": [text]}}, **PAGE)

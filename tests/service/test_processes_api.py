@@ -7,14 +7,15 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
-from geocrop_processes.errors import BrokerUnavailable
+from geocrop_processes.errors import BrokerUnavailable, StoreUnavailable
 from geocrop_processes.service import manager
 from geocrop_processes.service.app import create_app
 from geocrop_processes.service.jobs import JobStore
+from geocrop_processes.service.manager import CeleryManager
 from geocrop_processes.service.processes import DESCRIPTIONS
 from geocrop_processes.settings import ServiceSettings, Settings
 from geocrop_processes.storage import RESULTS
@@ -189,6 +190,67 @@ def test_a_job_without_a_queue_is_kept_and_says_so(
     assert "retry-after" not in answer.headers
     assert api.store.due()["plan"] == 1
     assert api("DELETE", f"/jobs/{job.id}").json()["status"] == "dismissed"
+
+
+def test_a_store_that_cannot_even_note_it_does_not_hide_the_job(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_settings: Settings) -> None:
+        raise BrokerUnavailable("The queue does not answer.")
+
+    monkeypatch.setattr(manager, "publish", refuse)
+    monkeypatch.setattr(api.store, "note", _unavailable)
+    api.app = create_app(
+        Settings(data=Path(api.storage.url("x")).parents[1], service=ServiceSettings(url=URL)),
+        store=api.store,
+    )
+    answer = api.execute("echo", {"inputs": {"message": "x"}}, **ASYNC)
+    assert answer.status_code == 503
+    (job,), _ = api.store.list()
+    assert answer.headers["location"] == f"{URL}/jobs/{job.id}"
+
+
+def _unavailable(*_: Any, **__: Any) -> NoReturn:
+    raise StoreUnavailable("The job store does not answer.")
+
+
+@pytest.mark.parametrize("prefer", ["respond-async", "respond-async, wait=1"])
+def test_a_job_that_was_made_is_told_of_whatever_comes_after_it(
+    prefer: str, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who got an error alone would ask again, and have two jobs."""
+    monkeypatch.setattr(api.store, "get", _unavailable)
+    monkeypatch.setattr(api.store.pace, "seconds", _unavailable)
+    answer = api.execute("echo", {"inputs": {"message": "x"}}, Prefer=prefer)
+    assert answer.status_code == 201
+    assert answer.headers["location"] == f"{URL}/jobs/{answer.json()['jobID']}"
+    assert "retry-after" not in answer.headers
+
+
+def test_headers_that_are_too_large_are_refused(api: Api) -> None:
+    answer = api.get("/processes", headers={"X-Long": "x" * (1 << 16)})
+    assert answer.status_code == 431
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "65536 bytes" in answer.json()["detail"]
+    assert api.get("/processes", headers={"X-Long": "x" * 60_000}).status_code == 200
+
+
+def test_a_form_that_is_not_offered_is_refused_before_anything_is_done(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = api.submit()
+    assert api("DELETE", f"/jobs/{job_id}?f=xml").status_code == 400
+    assert api.store.get(job_id).status == "accepted"
+    carried_out: list[Any] = []
+
+    def run(*asked: Any) -> dict[str, Any]:
+        carried_out.append(asked)
+        return {}
+
+    monkeypatch.setattr(CeleryManager, "run", run)
+    body = {"inputs": {"message": "x"}}
+    assert api("POST", "/processes/echo/execution?f=xml", json=body).status_code == 400
+    assert carried_out == []
 
 
 def test_a_job_is_watched_until_its_results_are_there(

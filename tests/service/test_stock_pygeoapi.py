@@ -97,7 +97,15 @@ def test_it_lists_and_describes_our_processes(stock: Stock) -> None:
     listed = httpx.get(f"{stock.url}/processes?f=json").json()["processes"]
     assert {p["id"] for p in listed} == set(DESCRIPTIONS)
     described = httpx.get(f"{stock.url}/processes/crop-classification?f=json").json()
-    assert set(described["inputs"]) == {"aoi", "year", "model", "mask", "as_of", "fresh", "max_seconds"}
+    assert set(described["inputs"]) == {
+        "aoi",
+        "year",
+        "model",
+        "mask",
+        "as_of",
+        "fresh",
+        "max_seconds",
+    }
     assert described["jobControlOptions"] == ["async-execute", "dismiss"]
 
 

@@ -16,6 +16,7 @@ from geocrop_processes.service.problems import MEDIA_TYPE, Problem
 from geocrop_processes.service.processes import DESCRIPTIONS
 from geocrop_processes.service.rendering import Renderer
 from geocrop_processes.service.results import job_url, status_info
+from geocrop_processes.service.steps import DISMISSED
 
 _LEASE_S = 60.0
 """Seconds beyond the time-out until a delivery whose holder is silent is due again."""
@@ -36,6 +37,10 @@ def deliver(context: WorkerContext) -> bool:
     if held is None:
         return False
     job = context.store.get(held.job_id)
+    if job.status == DISMISSED:
+        # since it was claimed: the next claim finds that there is nothing to tell
+        store.postponed(held, 0.0)
+        return True
     if held.occasion == IN_PROGRESS and held.told == job.updated.timestamp():
         store.postponed(held, settings.progress_s)
         return True

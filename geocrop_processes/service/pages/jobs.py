@@ -8,9 +8,6 @@ from urllib.parse import quote
 from geocrop_processes.publish.assets import KINDS
 from geocrop_processes.service.outcome import Outcome, Output
 
-_SMALL = 100_000
-"""The bytes of a file that is shown on a page."""
-
 
 @dataclass(frozen=True)
 class Given:
@@ -68,7 +65,7 @@ def readable(outcome: Outcome) -> Outcome:
 def _is_shown(output: Output) -> bool:
     if output.value is not None or output.file is None:
         return True
-    return output.media_type.endswith("json") and output.file.size <= _SMALL
+    return output.media_type.endswith("json") and output.is_small
 
 
 def given(
@@ -117,6 +114,18 @@ def product(base: str, job_id: str, outputs: list[Given]) -> Product | None:
     summary = by_name.get("summary")
     figures = summary.value if summary and isinstance(summary.value, dict) else None
     return Product.of_job(base, job_id, figures)
+
+
+def shown_request(request: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a request without what may be a secret of whom it has told."""
+    subscriber = request.get("subscriber")
+    if not isinstance(subscriber, dict):
+        return dict(request)
+    plain = {
+        name: str(address).partition("?")[0].partition("#")[0]
+        for name, address in subscriber.items()
+    }
+    return {**request, "subscriber": plain}
 
 
 def without_secrets(inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from geocrop_processes.service.pages.jobs import (
     given,
     product,
     readable,
+    shown_request,
     without_secrets,
 )
 from geocrop_processes.service.problems import Problem, told
@@ -58,7 +59,7 @@ def job_page(
         document=document,
         is_open=job.status in OPEN,
         inputs=without_secrets(job.inputs),
-        options=job.request,
+        options=shown_request(job.request),
         error=job.error,
         outputs=outputs,
         trouble=trouble,

@@ -21,7 +21,7 @@ from geocrop_processes.service.outcome import Outcome, Output
 from geocrop_processes.service.rendering import Renderer
 from geocrop_processes.service.stored_files import StoredFile
 from geocrop_processes.settings import Settings
-from geocrop_processes.storage import RESULTS
+from geocrop_processes.storage import RESULTS, Storage
 from tests.service.asking import OGC
 from tests.service.conftest import Made
 from tests.service.standard.conftest import MAP, Conforms, Running
@@ -241,6 +241,27 @@ def _sizes(response: Response) -> Iterable[int]:
         return [len(piece) async for piece in response.body_iterator]
 
     return anyio.run(pieces)
+
+
+def test_of_a_document_s_files_head_reads_next_to_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = Settings(data=tmp_path / "data").open_storage()
+    storage.put(RESULTS, "results/j/a.tif", bytes(5000), "image/tiff")
+    file = StoredFile("a.tif", "results/j/a.tif", "image/tiff", "0" * 64, 5000, datetime.now(UTC))
+    outcome = Outcome({"a": Output("image/tiff", "value", file=file)}, "document", "j")
+    read: list[int] = []
+
+    def counted(bucket: str, key: str, start: int, stop: int) -> Any:
+        read.append(stop - start)
+        return Storage.open_range(storage, bucket, key, start, stop)
+
+    monkeypatch.setattr(storage, "open_range", counted)
+    request = Request({"type": "http", "method": "HEAD", "headers": []})
+    answer = Renderer(Settings(), storage).response(outcome, request)
+    assert list(_sizes(answer)) == []
+    assert answer.headers["content-type"] == "application/json"
+    assert sum(read) == 1
 
 
 @pytest.mark.parametrize(
