@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from geocrop_processes.domain.aoi import Aoi
 from geocrop_processes.domain.season import Season
+from geocrop_processes.errors import CatalogUnavailable
 from geocrop_processes.imagery.access import Access
 from geocrop_processes.imagery.catalog import Found
 from geocrop_processes.imagery.scene import Scene
@@ -16,7 +17,7 @@ from geocrop_processes.service.jobs import JobStore
 from geocrop_processes.service.outward import Limits
 from geocrop_processes.settings import Settings
 from geocrop_processes.simulation.app import serve
-from geocrop_processes.simulation.demonstration import ARCHIVE, prepare_archive
+from geocrop_processes.simulation.demonstration import ARCHIVE, is_prepared, prepare_archive
 from geocrop_processes.storage import Storage
 
 
@@ -68,19 +69,24 @@ class WorkerContext:
         return find_scenes(self.settings, aoi, season)
 
 
-def find_scenes(settings: Settings, aoi: Aoi, season: Season) -> Found:
+def find_scenes(settings: Settings, aoi: Aoi, season: Season, *, build: bool = True) -> Found:
     """The scenes of a place and season; those of the simulated archive are files of the data folder.
+
+    The simulated archive is built where it is missing, unless `build` is False: nothing is written then.
 
     Its catalogue is served while it is asked: which process reads the scenes later is not known here.
 
     Raises:
-        CatalogUnavailable, InvalidSeason, NoScenes: as `Catalog.find` says.
+        CatalogUnavailable, InvalidSeason, NoScenes: as `Catalog.find` says; or the archive is not built.
     """
     if settings.catalog.url != ARCHIVE:
         return settings.open_catalog(settings.catalog.url).find(aoi, season)
-    folder = prepare_archive(
-        settings.data.absolute(), settings.catalog.collection, lambda _share, _message: None
-    )
+    data, collection = settings.data.absolute(), settings.catalog.collection
+    if not build and not is_prepared(data, collection):
+        raise CatalogUnavailable(
+            "The simulated archive is not built yet, its scenes are not known: the first job builds it."
+        )
+    folder = prepare_archive(data, collection, lambda _share, _message: None)
     with serve(folder) as url:
         found = settings.open_catalog(url).find(aoi, season)
     return Found(

@@ -1,9 +1,10 @@
 """What a map, or a raster of features, would come to: nothing is written, no pixel is read."""
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TooLate
 from datetime import date
+from threading import BoundedSemaphore, Thread
 from typing import Any
 
 from geocrop_processes.domain.aoi import Aoi
@@ -21,6 +22,8 @@ Find = Callable[[Aoi, Season], Found]
 
 SEARCH_S = 10.0
 """Seconds that the catalogue has to answer."""
+SEARCHES = BoundedSemaphore(8)
+"""Searches of a process at the same time, those among them that nobody waits for any more."""
 
 
 def foreseen(
@@ -61,17 +64,34 @@ def _searched(find: Find, aoi: Aoi, season: Season) -> Found:
     """What the catalogue holds.
 
     Raises:
-        CatalogUnavailable: it does not answer, or not in time.
+        CatalogUnavailable: it does not answer, not in time, or too many searches wait for it.
         NoScenes, InvalidSeason: as `find` says.
     """
-    # not as a context: that would wait for a search that is too late, too
-    pool = ThreadPoolExecutor(1, thread_name_prefix="foresight")
+    if not SEARCHES.acquire(blocking=False):
+        raise CatalogUnavailable("The catalogue is busy: earlier searches have not ended yet.")
+    answer: Future[Found] = Future()
+    # a search that is too late is left, and holds up nobody who ends the process
+    thread = Thread(target=_search, args=(answer, find, aoi, season), name="foresight", daemon=True)
     try:
-        return pool.submit(find, aoi, season).result(SEARCH_S)
+        thread.start()
+    except RuntimeError as error:
+        SEARCHES.release()
+        raise CatalogUnavailable("The catalogue cannot be asked now.") from error
+    try:
+        return answer.result(SEARCH_S)
     except TooLate as error:
         raise CatalogUnavailable(f"The catalogue did not answer within {SEARCH_S:g} s.") from error
-    finally:
-        pool.shutdown(wait=False)
+
+
+def _search(answer: Future[Found], find: Find, aoi: Aoi, season: Season) -> None:
+    try:
+        found = find(aoi, season)
+    except BaseException as error:  # noqa: BLE001 - whoever waits is told
+        SEARCHES.release()
+        answer.set_exception(error)
+    else:
+        SEARCHES.release()
+        answer.set_result(found)
 
 
 def _grid(found: Found, aoi: Aoi, settings: Settings) -> dict[str, Any]:

@@ -120,7 +120,7 @@ def validated(host: Host, process_id: str, content: bytes) -> dict[str, Any]:
 
 def _foreseen(host: Host, process_id: str, order: Order) -> dict[str, Any]:
     parts = host.manager.parts
-    find = partial(find_scenes, parts.settings)
+    find = partial(find_scenes, parts.settings, build=False)
     told = foreseen(order.inputs, parts.settings, find, parts.store.past.figures(process_id))
     # rasters of features are always made anew
     if process_id == CROP_CLASSIFICATION and not order.inputs.get("fresh", False):

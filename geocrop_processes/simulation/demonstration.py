@@ -35,10 +35,15 @@ from geocrop_processes.pipeline.plan import Request
 from geocrop_processes.pipeline.product import Product
 from geocrop_processes.registry import RegisteredModel, Registry
 from geocrop_processes.simulation.app import serve
-from geocrop_processes.simulation.archive import build_archive, locked, simulator_version
+from geocrop_processes.simulation.archive import (
+    build_archive,
+    is_current,
+    locked,
+    simulator_version,
+)
 from geocrop_processes.simulation.baseline import write_baseline
 from geocrop_processes.simulation.demo import DEMO_AOI, DEMO_SEASON, truth
-from geocrop_processes.simulation.layout import S2_L2A, layout_of
+from geocrop_processes.simulation.layout import S2_L2A, Layout, layout_of
 from geocrop_processes.simulation.legend import LEGEND
 from geocrop_processes.simulation.samples import Samples, training_samples
 from geocrop_processes.storage import RESULTS, Storage
@@ -133,9 +138,23 @@ def prepare_archive(data: Path, collection: str, progress: Progress) -> Path:
         InvalidSetting: the simulator has no such collection.
     """
     layout = layout_of(collection)
-    folder = data / (ARCHIVE if layout is S2_L2A else f"{ARCHIVE}-{collection}")
+    folder = _folder(data, layout)
     build_archive(folder, progress, layout=layout)
     return folder
+
+
+def is_prepared(data: Path, collection: str) -> bool:
+    """Whether `prepare_archive` would find the archive built, and write nothing.
+
+    Raises:
+        InvalidSetting: the simulator has no such collection.
+    """
+    layout = layout_of(collection)
+    return is_current(_folder(data, layout), simulator_version(layout=layout))
+
+
+def _folder(data: Path, layout: Layout) -> Path:
+    return data / (ARCHIVE if layout is S2_L2A else f"{ARCHIVE}-{layout.collection}")
 
 
 def demonstrate(

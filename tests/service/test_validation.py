@@ -4,6 +4,7 @@ import json
 import math
 import time
 from pathlib import Path
+from threading import BoundedSemaphore, Event, current_thread
 from typing import Any
 
 import pytest
@@ -17,12 +18,13 @@ from geocrop_processes.errors import CatalogUnavailable, NoScenes
 from geocrop_processes.imagery.catalog import Found
 from geocrop_processes.imagery.scene import Scene, parse_item
 from geocrop_processes.service import foresight, validation
+from geocrop_processes.service.app import create_app
 from geocrop_processes.service.figures import Figures
 from geocrop_processes.service.foresight import foreseen
 from geocrop_processes.service.jobs import JobStore
 from geocrop_processes.service.schema import jobs, published
-from geocrop_processes.settings import MapSettings, Settings
-from tests.service.asking import GOOD, URL, Api
+from geocrop_processes.settings import CatalogSettings, MapSettings, Settings
+from tests.service.asking import GOOD, URL, Api, Models
 from tests.service.conftest import Shop
 
 INPUTS = {"aoi": [30.2, -17.36, 1000], "year": 2022}
@@ -42,7 +44,7 @@ def validate(api: Api, body: Any, process: str = "crop-classification") -> dict[
     return dict(answer.json())
 
 
-def unavailable(*_: Any) -> Found:
+def unavailable(*_: Any, **__: Any) -> Found:
     raise CatalogUnavailable("The catalogue does not answer.")
 
 
@@ -204,3 +206,42 @@ def test_a_catalogue_that_hangs_is_left(monkeypatch: pytest.MonkeyPatch, store: 
 
     told = foreseen(INPUTS, Settings(), hangs, store.past.figures("crop-classification"))
     assert "0.05 s" in told["scenes"]["problem"]["detail"]
+
+
+def test_searches_that_hang_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(foresight, "SEARCH_S", 0.05)
+    monkeypatch.setattr(foresight, "SEARCHES", BoundedSemaphore(2))
+    answers, searching = Event(), []
+
+    def hangs(_aoi: Aoi, _season: Season) -> Found:
+        searching.append(current_thread())
+        answers.wait(60)
+        return Found((), ())
+
+    def problem() -> str:
+        told = foreseen(INPUTS, Settings(), hangs, Figures(1.0, 1.0, 0))
+        return str(told["scenes"].get("problem", {}).get("detail"))
+
+    assert ["0.05 s" in problem() for _ in range(2)] == [True, True]
+    assert ["busy" in problem() for _ in range(3)] == [True, True, True]
+    assert len(searching) == 2
+    # they hold up nobody who ends the process
+    assert all(thread.daemon for thread in searching)
+    answers.set()
+    for thread in searching:
+        thread.join(60)
+    assert problem() == "None"
+
+
+def test_the_simulated_archive_is_not_built_to_validate(
+    store: JobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "new"
+    settings = Settings(data=data, catalog=CatalogSettings(url="simulation"))
+    monkeypatch.setattr(Settings, "open_registry", lambda *_: Models())
+    opened = Api(create_app(settings, store=store), store, settings.open_storage())
+    before = sorted(data.rglob("*"))
+    told = validate(opened, GOOD)
+    assert told["accepted"]
+    assert "not built" in told["scenes"]["problem"]["detail"]
+    assert sorted(data.rglob("*")) == before
