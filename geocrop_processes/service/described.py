@@ -126,6 +126,8 @@ PARAMETERS: dict[str, Json] = {
     "Range": _header(
         "Range", "A part of the file (RFC 9110): `bytes=0-1023`.", example="bytes=0-1023"
     ),
+    "If-Match": _header("If-Match", "412 unless the file has one of these ETags."),
+    "If-Unmodified-Since": _header("If-Unmodified-Since", "412 if the file has changed since."),
     "If-Range": _header("If-Range", "The part only if the file still has this ETag or date."),
     "If-None-Match": _header("If-None-Match", "304 if the file has one of these ETags."),
     "If-Modified-Since": _header("If-Modified-Since", "304 if the file has not changed since."),
@@ -240,9 +242,14 @@ FILE_HEADERS = ("ETag", "Last-Modified", "Accept-Ranges", "Content-Disposition")
 FILE_PARTS: Responses = {
     206: answer("The bytes that were asked for.", "*/*", headers=["Content-Range", *FILE_HEADERS]),
     304: answer("The client has the file already.", headers=FILE_HEADERS),
+    **problems(412),
 }
 """How a file can be answered, beside whole."""
 FILE_CONDITIONS = [
-    parameter(name) for name in ("Range", "If-Range", "If-None-Match", "If-Modified-Since")
+    parameter(name)
+    for name in (
+        *("Range", "If-Range", "If-Match", "If-None-Match"),
+        *("If-Modified-Since", "If-Unmodified-Since"),
+    )
 ]
 """The headers by which a file is asked for in part, or only where it has changed."""

@@ -44,6 +44,17 @@ class Order:
     uploads: tuple[Upload, ...] = ()
     """The files that were brought; the values only name them."""
 
+    def check_at_once(self) -> None:
+        """Accept to be answered at once.
+
+        Raises:
+            Problem: somebody is to be told what becomes of a job, and there is none.
+        """
+        if "subscriber" in self.request:
+            raise invalid(
+                "`subscriber` is told of jobs; this execution is answered at once. Ask with `Prefer: respond-async`."
+            )
+
 
 def parse(content: bytes) -> dict[str, Any]:
     """The body of an execution request.

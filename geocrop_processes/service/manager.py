@@ -26,7 +26,7 @@ from geocrop_processes.service.given import Files
 from geocrop_processes.service.inputs import Order, check
 from geocrop_processes.service.jobs import Entry, Job, JobStore
 from geocrop_processes.service.outcome import Outcome
-from geocrop_processes.service.problems import Problem, invalid, no_such_process, problem_of
+from geocrop_processes.service.problems import Problem, no_such_process, problem_of
 from geocrop_processes.service.processes import Description
 from geocrop_processes.service.queue import Bell, publish
 from geocrop_processes.service.rendering import Renderer
@@ -151,10 +151,7 @@ class CeleryManager(BaseManager):  # type: ignore[misc] # pygeoapi ships no type
         Raises:
             Problem: somebody is to be told what becomes of a job, and there is none.
         """
-        if "subscriber" in order.request:
-            raise invalid(
-                "`subscriber` is told of jobs; this execution is answered at once. Ask with `Prefer: respond-async`."
-            )
+        order.check_at_once()
         _, outputs = self.get_processor(process_id).execute(order.inputs)
         return dict(outputs)
 

@@ -144,7 +144,10 @@ class Renderer:
         return StreamingResponse(self._sent(parts), headers=headers, media_type=media_type)
 
     def _part(self, key: str, output: Output, outcome: Outcome, boundary: str) -> _Part:
-        lines = [f"\r\n--{boundary}", f"Content-ID: <{key}>", f"Content-Type: {output.media_type}"]
+        kind = output.media_type
+        if kind.startswith("text/") and "charset" not in kind:
+            kind = f"{kind}; charset=utf-8"
+        lines = [f"\r\n--{boundary}", f"Content-ID: <{key}>", f"Content-Type: {kind}"]
         content: StoredFile | bytes
         if output.mode == "reference":
             lines.append(f"Content-Location: {self._href(key, output, outcome)}")

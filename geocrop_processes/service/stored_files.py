@@ -10,15 +10,18 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
-from werkzeug.http import parse_etags
 
 from geocrop_processes.service.problems import BLANK, Problem
 from geocrop_processes.storage import RESULTS, Storage
 
-REQUEST_HEADERS = ("Range", "If-Range", "If-None-Match", "If-Modified-Since")
+REQUEST_HEADERS = (
+    *("Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"),
+)
 """What a page of another origin must be allowed to send."""
 EXPOSED_HEADERS = ("Accept-Ranges", "Content-Length", "Content-Range", "ETag", "Last-Modified")
 """What it must be allowed to read."""
+_TAG = re.compile(r'(W/)?"([^"]*)"')
+"""An entity tag, and whether it is a weak one."""
 _RANGE = re.compile(r"bytes\s*=\s*([0-9]{0,18})-([0-9]{0,18})", re.ASCII | re.IGNORECASE)
 """A single range; of several ranges, or another unit, the whole file is given, as RFC 9110 (14.2) allows."""
 
@@ -74,7 +77,14 @@ class _FileStream(StreamingResponse):
 
 
 def file_response(request: Request, file: StoredFile, storage: Storage) -> Response:
-    """The file, a part of it, or that the client has it already."""
+    """The file, a part of it, or that the client has it already.
+
+    Raises:
+        Problem: the file is another than the client asks for (412), or the range begins after its end (416).
+    """
+    if not _is_meant(request, file):
+        detail = f"The file {file.name!r} is not the one that the request is for: its ETag is {file.etag}."
+        raise Problem(412, "Precondition failed", detail, BLANK, {"ETag": file.etag})
     if _is_known(request, file):
         return Response(status_code=304, headers=file.headers)
     part = _part(request, file)
@@ -92,11 +102,21 @@ def file_response(request: Request, file: StoredFile, storage: Storage) -> Respo
     )
 
 
+def _is_meant(request: Request, file: StoredFile) -> bool:
+    """Whether the file is the one that the client means, by its checksum or else its date (RFC 9110, 13.1.1, 13.1.4)."""
+    meant = request.headers.get("If-Match")
+    if meant is not None:
+        strong = [tag for weak, tag in _TAG.findall(meant) if not weak]
+        return meant.strip() == "*" or file.sha256 in strong
+    until = _date(request.headers.get("If-Unmodified-Since"))
+    return until is None or file.changed <= until
+
+
 def _is_known(request: Request, file: StoredFile) -> bool:
     """Whether the client's copy is the file (RFC 9110, 13.2.2)."""
     known = request.headers.get("If-None-Match")
     if known is not None:
-        return parse_etags(known).contains_weak(file.sha256)
+        return known.strip() == "*" or file.sha256 in [tag for _, tag in _TAG.findall(known)]
     since = _date(request.headers.get("If-Modified-Since"))
     return since is not None and file.changed <= since
 

@@ -10,11 +10,12 @@ from fastapi.responses import JSONResponse, Response
 
 from geocrop_processes.errors import GeoCropError
 from geocrop_processes.service.context import find_scenes
-from geocrop_processes.service.described import JSON, answer, body, problems, ref
+from geocrop_processes.service.described import JSON, answer, body, parameter, problems, ref
 from geocrop_processes.service.foresight import foreseen
 from geocrop_processes.service.host import Host
 from geocrop_processes.service.inputs import Order, parse
-from geocrop_processes.service.manager import shown_inputs
+from geocrop_processes.service.manager import runs_async, shown_inputs
+from geocrop_processes.service.negotiation import Preferences
 from geocrop_processes.service.problems import Problem, problem_of
 from geocrop_processes.service.processes import CROP_CLASSIFICATION, FEATURE_EXTRACTION
 from geocrop_processes.service.results import job_url
@@ -93,21 +94,30 @@ def validation_router(host: Host) -> APIRouter:
             200: answer("Whether it would, and what it resolves to.", JSON, schema=_SAID),
             **problems(404, 413),
         },
-        openapi_extra={"requestBody": body(JSON, schema=_ASKED, required=False)},
+        openapi_extra={
+            "requestBody": body(JSON, schema=_ASKED, required=False),
+            "parameters": [parameter("Prefer")],
+        },
     )
     async def validate(process_id: str, request: Request) -> Response:
         host.manager.describe(process_id)
         content = await request.body()
-        told = await to_thread.run_sync(validated, host, process_id, content, limiter=turns)
+        preferred = Preferences.of(request).respond_async
+        check = partial(validated, host, process_id, content, preferred=preferred)
+        told = await to_thread.run_sync(check, limiter=turns)
         return JSONResponse(told)
 
     return router
 
 
-def validated(host: Host, process_id: str, content: bytes) -> dict[str, Any]:
-    """What would become of an execution request."""
+def validated(
+    host: Host, process_id: str, content: bytes, *, preferred: bool = False
+) -> dict[str, Any]:
+    """What would become of an execution request, where a job is preferred or not."""
     try:
         order = host.manager.order(process_id, parse(content))
+        if not runs_async(host.manager.describe(process_id), preferred=preferred):
+            order.check_at_once()
     except Problem as problem:
         return {"accepted": False, "problem": problem.document()}
     except GeoCropError as error:

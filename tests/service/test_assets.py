@@ -150,6 +150,25 @@ def test_what_a_client_has_already_is_not_sent_again(client: TestClient) -> None
 
 
 @pytest.mark.usefixtures("made")
+@pytest.mark.parametrize("range_", [{}, {"Range": "bytes=0-9"}])
+def test_another_file_than_the_one_that_is_meant_is_not_sent(
+    client: TestClient, range_: dict[str, str]
+) -> None:
+    """RFC 9110, 13.1.1 and 13.1.4: by strong tags, and by the date where there is no tag."""
+    url = "/assets/job-1/class-map.tif"
+    etag = client.get(url).headers["etag"]
+    early = {"If-Unmodified-Since": "Mon, 23 Nov 2026 05:59:59 GMT"}
+    for wrong in ({"If-Match": '"other"'}, {"If-Match": f"W/{etag}"}, {"If-Match": ""}, early):
+        answer = client.get(url, headers=wrong | range_)
+        assert answer.status_code == 412
+        assert answer.json()["status"] == 412
+    same = {"If-Unmodified-Since": "Mon, 23 Nov 2026 06:00:00 GMT"}
+    right = ({"If-Match": etag}, {"If-Match": f'"other" , {etag}'}, {"If-Match": "*"}, same)
+    for meant in (*right, early | {"If-Match": etag}, {"If-Unmodified-Since": "no date"}):
+        assert client.get(url, headers=meant | range_).status_code == (206 if range_ else 200)
+
+
+@pytest.mark.usefixtures("made")
 @pytest.mark.parametrize(
     ("since", "status"),
     [

@@ -34,6 +34,7 @@ from geocrop_processes.service.steps import Step
 from geocrop_processes.service.worker import WorkerContext, create_worker, run_step, work
 from geocrop_processes.settings import CallbackSettings, ServiceSettings, Settings
 from geocrop_processes.storage import RESULTS
+from tests.service.asking import ASYNC
 from tests.tls import HOST, certify
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwAbCd"  # noqa: S105 - the tests' own
@@ -411,7 +412,9 @@ def test_deliveries_have_a_queue_and_a_task_of_their_own(
         assert receiver.told() == ["success"]
 
 
-def post(context: WorkerContext, subscriber: Any, **headers: str) -> httpx.Response:
+def post(
+    context: WorkerContext, subscriber: Any, what: str = "execution", **headers: str
+) -> httpx.Response:
     """Ask for an echo over HTTP."""
 
     async def ask() -> httpx.Response:
@@ -419,7 +422,7 @@ def post(context: WorkerContext, subscriber: Any, **headers: str) -> httpx.Respo
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://host") as client:
             body = {"inputs": {"message": "x"}, "subscriber": subscriber}
-            return await client.post("/processes/echo/execution", json=body, headers=headers)
+            return await client.post(f"/processes/echo/{what}", json=body, headers=headers)
 
     return asyncio.run(ask())
 
@@ -451,6 +454,9 @@ def test_a_request_over_http_has_its_subscriber_told(
     # a job that there is none of
     answer = post(calling, receiver.subscriber())
     assert (answer.status_code, "respond-async" in answer.text) == (400, True)
+    told = post(calling, receiver.subscriber(), "validation").json()
+    assert told == {"accepted": False, "problem": answer.json()}
+    assert post(calling, receiver.subscriber(), "validation", **ASYNC).json()["accepted"]
     answer = post(calling, {"successUri": "https://127.0.0.1/x"}, Prefer="respond-async")
     assert (answer.status_code, "`successUri`" in answer.text) == (400, True)
 

@@ -104,6 +104,7 @@ REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
     "/req/core/process-execute-sync-raw-value-multi": (
         "standard/test_results.py::test_several_raw_outputs_of_an_execution_at_once_come_in_parts",
     ),
+    # references are not offered of an execution at once: what is asked for so is refused
     "/req/core/process-execute-sync-raw-ref": (
         "standard/test_results.py::test_a_mode_or_format_that_is_not_offered_is_refused",
     ),

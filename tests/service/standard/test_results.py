@@ -143,6 +143,7 @@ def test_several_raw_outputs_of_an_execution_at_once_come_in_parts(service: Runn
     body = {"inputs": ECHO, "outputs": {"message": VALUE, "length": VALUE}, "response": "raw"}
     parts = _parts(service.execute("echo", body))
     assert parts["message"].get_payload(decode=True) == b"mangwanani"
+    assert parts["message"].get_content_charset() == "utf-8"
     assert parts["length"].get_payload(decode=True) == b"10"
     assert parts["length"].get_content_type() == "application/json"
 
