@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
-from geocrop_processes.service import products, reuse
+from geocrop_processes.service import class_codes, products, reuse
 from geocrop_processes.service.schema import Database
 
 
@@ -94,7 +94,12 @@ class ProductStore:
             return products.contents(connection)
 
     def _catch_up(self) -> None:
-        """List what an earlier version has published."""
+        """List what an earlier version has published, and give codes to its classes."""
+        with self._database.read() as connection:
+            unfilled = class_codes.unfilled(connection)
+        if unfilled:
+            with self._database.write() as connection:
+                class_codes.fill(connection)
         with self._database.read() as connection:
             missing = products.unlisted(connection)
         for number in missing:

@@ -22,6 +22,7 @@ from sqlalchemy import (
     select,
 )
 
+from geocrop_processes.service import class_codes
 from geocrop_processes.service.schema import footprints, items, jobs, published
 from geocrop_processes.service.steps import SUCCESSFUL
 
@@ -255,6 +256,7 @@ def _list(connection: Connection, number: int, job_id: str, item: dict[str, Any]
     outline = item.get("geometry")
     shape = shapely.geometry.shape(outline) if outline else shapely.box(*item["bbox"])
     connection.execute(insert(footprints).values(number=number, shape=shapely.to_wkb(shape)))
+    class_codes.take_in(connection, item)
 
 
 def _place(item: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """A request for pixels, answered: format, fields, place, time, limits; then the pixels; then the file."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from fastapi import Request, Response
@@ -47,8 +48,14 @@ _ACCEPTED = {
 """Formats by what a client accepts; the most general last among equals is the GeoTIFF's."""
 
 
-def coverage_answer(collections: Collections, name: str, request: Request) -> Response:
-    """The pixels of a collection that a request asks for.
+MOST_SIDE = 65_536
+"""The most pixels that an answer is wide or high: 655 km of 10 m."""
+
+
+def coverage_answer(
+    collections: Collections, name: str, request: Request
+) -> Response | Callable[[], Response]:
+    """The pixels of a collection that a request asks for, or what computes them, which takes its time.
 
     Raises:
         Problem: there is no such collection or file (404), a value is not allowed (400), no format of ours is
@@ -72,7 +79,7 @@ def coverage_answer(collections: Collections, name: str, request: Request) -> Re
     layers = collections.layers(coverage, grid, asked.interval)
     if not layers:
         return Response(status_code=204)
-    return _rendered(collections, layers, fields, grid, media_type)
+    return partial(_rendered, collections, layers, fields, grid, media_type)
 
 
 def format_of(request: Request) -> str:
@@ -108,8 +115,14 @@ def check_size(limits: CoverageSettings, media_type: str, grid: PixelGrid, field
     """Accept a grid, or say what is too large.
 
     Raises:
-        Problem: it has more values than are given at once (413).
+        Problem: it has more values than are given at once, or a side is too long (413).
     """
+    if max(grid.width, grid.height) > MOST_SIDE:
+        detail = (
+            f"{grid.width} x {grid.height} pixels: at most {MOST_SIDE} are given a side; ask for a part by bbox or "
+            "subset, or for fewer by scale-factor."
+        )
+        raise Problem(413, "Too large", detail)
     values = grid.width * grid.height * fields
     as_json = media_type in {covjson.MEDIA_TYPE, covjson.EARLIER_MEDIA_TYPE}
     most = limits.max_json_values if as_json else limits.max_values

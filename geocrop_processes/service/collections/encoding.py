@@ -18,6 +18,9 @@ from geocrop_processes.service.collections.fields import Field, shared_no_data
 from geocrop_processes.service.collections.reading import Pixels
 from geocrop_processes.service.problems import invalid
 
+_BLOCK_STEP = 16
+"""The sides of a TIFF's blocks are multiples of it (TIFF 6.0, section 15)."""
+
 
 def geotiff(pixels: Pixels, fields: Sequence[Field], grid: PixelGrid) -> bytes:
     """A cloud-optimised GeoTIFF of stored bytes, with names, scales, units, colours and class names.
@@ -52,11 +55,17 @@ def geotiff(pixels: Pixels, fields: Sequence[Field], grid: PixelGrid) -> bytes:
                 whole.name,
                 driver="COG",
                 compress="DEFLATE",
-                blocksize=TILE,
+                blocksize=block_side(grid),
                 interleave="BAND",
                 overview_resampling="MODE" if classes_alone else "NEAREST",
             )
             return bytes(whole.getbuffer())
+
+
+def block_side(grid: PixelGrid) -> int:
+    """The side of a file's blocks, pixels: all of them are whole, and of a narrow strip most would be padding."""
+    shorter = min(grid.width, grid.height)
+    return min(TILE, -(-shorter // _BLOCK_STEP) * _BLOCK_STEP)
 
 
 def _describe(dataset: Any, fields: Sequence[Field]) -> None:

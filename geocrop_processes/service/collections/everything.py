@@ -1,12 +1,7 @@
 """The collection of all products: one coverage that answers for a place and a season, the newest map on top.
 
-Maps can be of models whose legends differ. Theirs become one: a class is known by its name, keeps the code under
-which it came first, and takes the next free one where that is another's.
+Maps can be of models whose legends differ. Theirs become one, in the store: see `service.class_codes`.
 """
-
-import logging
-from dataclasses import dataclass, field, replace
-from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
@@ -14,15 +9,15 @@ import numpy.typing as npt
 from geocrop_processes.domain.aoi import utm_epsg
 from geocrop_processes.domain.legend import NO_DATA, CropClass, Legend
 from geocrop_processes.service.assets import published
+from geocrop_processes.service.class_codes import all_classes
 from geocrop_processes.service.collections.coverage import Coverage, Layer, coverage_of, layer_of
 from geocrop_processes.service.collections.crs import CRS84, Box, Crs, PixelGrid, moved
 from geocrop_processes.service.collections.fields import (
     class_field,
     confidence_fields,
     legend_of,
-    legend_of_classes,
 )
-from geocrop_processes.service.collections.queries import classes_after, newest, reach
+from geocrop_processes.service.collections.queries import newest, reach
 from geocrop_processes.service.collections.times import Interval
 from geocrop_processes.service.jobs import JobStore
 from geocrop_processes.service.problems import BLANK, Problem
@@ -30,36 +25,8 @@ from geocrop_processes.service.products import COLLECTION
 from geocrop_processes.settings import Settings
 from geocrop_processes.storage import Storage
 
-logger = logging.getLogger(__name__)
-
-_PAGE = 500
-"""Products whose classes are read at once."""
-_CODES = range(1, 255)
 _UNKNOWN = Legend((CropClass(1, "not mapped yet", "#000000"),))
 """The legend where there is no product: a legend has a class."""
-
-
-@dataclass
-class _Known:
-    """The classes that were met so far."""
-
-    number: int = 0
-    """The product up to which they were read."""
-    classes: dict[str, CropClass] = field(default_factory=dict)
-    """By name."""
-
-    def add(self, legend: Legend) -> None:
-        """Take in the classes of one more product."""
-        taken = {c.code for c in self.classes.values()}
-        for c in legend:
-            if c.name in self.classes:
-                continue
-            free = [c.code] if c.code not in taken else [n for n in _CODES if n not in taken]
-            if not free:
-                logger.warning("the class %r has no code left: it shows as no data", c.name)
-                continue
-            self.classes[c.name] = replace(c, code=free[0])
-            taken.add(free[0])
 
 
 class Collections:
@@ -73,7 +40,6 @@ class Collections:
 
     def __init__(self, settings: Settings, store: JobStore, storage: Storage) -> None:
         self.settings, self.store, self.storage = settings, store, storage
-        self._known, self._lock = _Known(), Lock()
 
     @property
     def zones(self) -> tuple[Crs, ...]:
@@ -140,17 +106,9 @@ class Collections:
         ]
 
     def legend(self) -> Legend:
-        """The classes of all products; read once, then only what has come since."""
-        with self._lock:
-            more = True
-            while more:
-                with self.store.database.read() as connection:
-                    page = classes_after(connection, self._known.number, _PAGE)
-                for number, stated in page:
-                    self._known.add(legend_of_classes(stated))
-                    self._known.number = number
-                more = len(page) == _PAGE
-            classes = tuple(sorted(self._known.classes.values(), key=lambda c: c.code))
+        """The classes of all products."""
+        with self.store.database.read() as connection:
+            classes = all_classes(connection)
         return Legend(classes) if classes else _UNKNOWN
 
     @staticmethod

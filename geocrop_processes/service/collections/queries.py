@@ -15,7 +15,6 @@ from geocrop_processes.service.schema import items, published
 
 Item = dict[str, Any]
 
-_CLASSES = ("assets", "class-map", "classification:classes")
 _NEWEST = published.c.number.desc()
 
 
@@ -70,20 +69,6 @@ def reach(connection: Connection) -> Interval:
     start = _first(connection, published.c.begins, [])
     end = _first(connection, published.c.ends.desc(), [])
     return _moment(start), _moment(end)
-
-
-def classes_after(
-    connection: Connection, number: int, limit: int
-) -> list[tuple[int, list[dict[str, Any]]]]:
-    """The next products that were published after one, each with the classes of its map."""
-    page = (
-        select(items.c.number, items.c.item[_CLASSES])
-        .join(published, published.c.number == items.c.number)
-        .where(published.c.number > number)
-        .order_by(published.c.number)
-        .limit(limit)
-    )
-    return [(row[0], row[1]) for row in connection.execute(page)]
 
 
 def _items(connection: Connection, numbers: Select[tuple[int]]) -> list[Item]:

@@ -1,6 +1,8 @@
 """The routes of collections: the list, what is said of each, its pixels."""
 
+import anyio
 from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
 from geocrop_processes.service.collections.answers import coverage_answer
@@ -38,6 +40,9 @@ from geocrop_processes.service.products import COLLECTION
 from geocrop_processes.service.tiles import tilejson_url
 from geocrop_processes.settings import Settings
 from geocrop_processes.storage import Storage
+
+AT_ONCE = 4
+"""Coverages that are computed at the same time: each may take a core and some hundred megabytes."""
 
 
 def collections_router(
@@ -113,6 +118,9 @@ def _tell_collections(router: APIRouter, collections: Collections) -> None:
 
 
 def _give_pixels(router: APIRouter, collections: Collections) -> None:
+    # those that wait hold no thread, which the other routes need
+    turns = anyio.CapacityLimiter(AT_ONCE)
+
     @router.get(
         "/collections/{collection_id}/coverage",
         summary="Pixels of a collection",
@@ -140,5 +148,8 @@ def _give_pixels(router: APIRouter, collections: Collections) -> None:
         },
         openapi_extra={"parameters": COVERAGE_PARAMETERS},
     )
-    def coverage(collection_id: Name, request: Request) -> Response:
-        return coverage_answer(collections, collection_id, request)
+    async def coverage(collection_id: Name, request: Request) -> Response:
+        found = await run_in_threadpool(coverage_answer, collections, collection_id, request)
+        if isinstance(found, Response):
+            return found
+        return await anyio.to_thread.run_sync(found, limiter=turns)

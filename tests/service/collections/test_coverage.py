@@ -1,14 +1,16 @@
 """Pixels that are asked for are the product's own, and nothing that is asked breaks the service."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
+from threading import Barrier, Lock, get_ident
 from typing import Any
 from urllib.parse import urlencode
 
 import numpy as np
 import pytest
 import rasterio
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -408,6 +410,43 @@ def test_more_than_is_given_at_once_is_too_large_and_the_setting_is_named(
         assert "GEOCROP_COVERAGE__MAX_JSON_VALUES" in as_json.json()["detail"]
         assert ask(client).status_code == 200
     assert ask(client, scale_factor="1e-9").status_code == 413
+
+
+def test_a_side_is_65536_pixels_at_most(client: TestClient) -> None:
+    refused = ask(client, scale_size="E(65537),N(1)")
+    assert refused.status_code == 413
+    assert "at most 65536" in refused.json()["detail"]
+
+
+def test_of_a_narrow_strip_little_is_padding(client: TestClient) -> None:
+    """Blocks are whole: of 512 pixels a side they would hold 500 times what was asked for."""
+    strip = raster(ask(client, scale_size="E(20000),N(1)"))
+    assert strip.shape == (1, 20000)
+    assert strip.block_shapes == [(16, 16)]
+    assert raster(ask(client, scale_size="E(600),N(600)")).block_shapes == [(512, 512)]
+
+
+def test_few_coverages_are_computed_at_the_same_time(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, running, most = Lock(), set[int](), 0
+    together = Barrier(4)
+
+    def slow(*_: Any) -> Response:
+        nonlocal most
+        with lock:
+            running.add(get_ident())
+            most = max(most, len(running))
+        together.wait(30)
+        with lock:
+            running.discard(get_ident())
+        return Response()
+
+    monkeypatch.setattr("geocrop_processes.service.collections.answers._rendered", slow)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: ask(client, scale_factor=2).status_code, range(8)))
+    assert answers == [200] * 8
+    assert most == 4
 
 
 def test_a_file_that_is_gone_is_not_found(shop: Any, app_of: Callable[..., FastAPI]) -> None:

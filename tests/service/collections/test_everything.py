@@ -14,6 +14,13 @@ from PIL import Image
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 
+from geocrop_processes.domain.legend import CropClass, Legend
+from geocrop_processes.service.class_codes import classes
+from geocrop_processes.service.collections.everything import Collections
+from geocrop_processes.service.jobs import JobStore
+
+CODES = range(1, 255)
+
 BOTH = "30.193,-17.366,30.211,-17.354"
 """A box around the two maps of the newest season."""
 
@@ -169,3 +176,41 @@ def test_tiles_show_all_maps_in_one_legend(client: TestClient) -> None:
     assert said["tiles"] == [
         "http://127.0.0.1:1/x/tiles/crop-maps/WebMercatorQuad/{z}/{x}/{y}.png?datetime=2022"
     ]
+
+
+COTTON = Legend((CropClass(1, "cotton", "#ffffff"), CropClass(7, "maize", "#ffd300")))
+
+
+def codes(shop: Any) -> dict[str, int]:
+    """By name what a service says that has just been started."""
+    return {c.name: c.code for c in Collections(shop.settings, shop.store, shop.storage).legend()}
+
+
+def test_a_class_keeps_its_code_whatever_products_a_process_has_seen(shop: Any) -> None:
+    shop.publish("job-1")
+    shop.publish("job-2", lon=30.3, legend=COTTON)
+    known = {"maize": 1, "cotton": 2, "soybean": 4, "water": 13}
+    assert codes(shop) == known
+    shop.store.dismiss("job-1")
+    assert codes(shop) == known
+
+
+def test_classes_of_an_earlier_versions_store_get_their_codes_in_the_order_of_its_products(
+    shop: Any,
+) -> None:
+    shop.publish("job-1", legend=COTTON)
+    shop.publish("job-2", lon=30.3)
+    known = codes(shop)
+    assert known == {"cotton": 1, "soybean": 4, "maize": 7, "water": 13}
+    with shop.store.database.write() as connection:
+        classes.drop(connection)
+    opened = JobStore(f"sqlite:///{shop.folder / 'jobs.db'}", lease_s=60, attempts=3)
+    assert codes(shop) == known
+    opened.close()
+
+
+def test_classes_for_which_no_code_is_left_have_none(shop: Any) -> None:
+    """A legend has 254 codes."""
+    shop.publish("job-1", legend=Legend(tuple(CropClass(n, f"{n}", "#ffffff") for n in CODES)))
+    shop.publish("job-2", lon=30.3, legend=COTTON)
+    assert set(codes(shop)) == {f"{n}" for n in CODES}
