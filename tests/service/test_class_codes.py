@@ -1,0 +1,43 @@
+"""Codes of classes are given once, also by those that list products at the same time."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+
+from geocrop_processes.service import class_codes
+from geocrop_processes.service.schema import Database
+from tests.servers import postgresql
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.system)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'jobs.db'}"
+    else:
+        with postgresql(tmp_path, "geocrop") as server:
+            yield f"{server}/geocrop"
+
+
+def test_classes_that_come_at_the_same_time_get_different_codes(url: str) -> None:
+    start = Barrier(6)
+
+    def list_one(number: int) -> None:
+        database = Database(url)
+        stated = [{"value": 1, "title": f"crop {number}", "color_hint": "FFFFFF"}]
+        item = {"assets": {"class-map": {"classification:classes": stated}}}
+        start.wait(30)
+        with database.write() as connection:
+            class_codes.take_in(connection, item)
+        database.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(list_one, range(6)))
+    database = Database(url)
+    with database.read() as connection:
+        found = class_codes.all_classes(connection)
+    database.close()
+    assert [c.code for c in found] == [1, 2, 3, 4, 5, 6]
+    assert {c.name for c in found} == {f"crop {n}" for n in range(6)}
