@@ -83,7 +83,7 @@ class ProductStore:
         with self._database.read() as connection:
             return products.item_of(connection, job_id)
 
-    def state_of_items(self) -> tuple[int, int]:
+    def state_of_items(self) -> tuple[int, int, int]:
         """What is another after any change of the products that there are."""
         with self._database.read() as connection:
             return products.state(connection)

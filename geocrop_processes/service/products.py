@@ -136,12 +136,13 @@ def item_of(connection: Connection, job_id: str) -> dict[str, Any] | None:
 def related(
     connection: Connection, shape: Any, relation: Callable[[Any, Any], Any]
 ) -> ColumnElement[bool]:
-    """A clause: the footprint has a relation to a shape.
+    """A clause: a shape has a relation to the footprint.
 
     Args:
         connection: where the footprints are looked up whose boxes meet that of the shape.
         shape: a shapely geometry, degrees.
-        relation: of shapely, of arrays, that holds only where boxes meet.
+        relation: of shapely, of the shape and an array of footprints, that holds only where they meet. The shape
+            comes first: of two geometries shapely makes use of the first one's preparation alone.
     """
     shapely.prepare(shape)
     candidates = (
@@ -151,17 +152,25 @@ def related(
     )
     numbers: list[int] = []
     for rows in connection.execute(candidates).partitions(_SHAPES):
-        holds = relation(shapely.from_wkb([row.shape for row in rows]), shape)
+        shapes = shapely.from_wkb([row.shape for row in rows])
+        holds = shapely.intersects(shape, shapes)
+        if relation is not shapely.intersects:
+            # that they meet is cheap to know of a prepared shape; some relations are not
+            holds[holds] = relation(shape, shapes[holds])
         numbers += [row.number for row, yes in zip(rows, holds, strict=True) if yes]
     # as text of the query: databases take some ten thousand parameters at most
     among: BindParameter[Any] = bindparam(None, numbers, expanding=True, literal_execute=True)
     return published.c.number.in_(among)
 
 
-def state(connection: Connection) -> tuple[int, int]:
-    """How many products there are, and the newest one's number, which is given once: two states are never the same."""
-    row = connection.execute(select(func.count(), func.max(published.c.number))).one()
-    return row[0], row[1] or 0
+def state(connection: Connection) -> tuple[int, int, int]:
+    """How many products there are, the newest one's number, and the sum of their numbers.
+
+    The sum tells of an older product that is listed again in the place of another.
+    """
+    number = published.c.number
+    row = connection.execute(select(func.count(), func.max(number), func.sum(number))).one()
+    return row[0], row[1] or 0, int(row[2] or 0)
 
 
 def contents(connection: Connection) -> Contents:

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from geocrop_processes.service.problems import invalid
 
 MAX_VERTICES = 10_000
-"""The most points of a geometry that a search may name."""
+"""The most points of a geometry that a search may name, and of all those of a filter together."""
 
 _GEOMETRY: TypeAdapter[Any] = TypeAdapter(Geometry)
 

@@ -19,7 +19,7 @@ from sqlalchemy import Boolean, ColumnElement, Connection, and_, false, literal_
 
 from geocrop_processes.service.problems import Problem, invalid
 from geocrop_processes.service.products import Condition, related
-from geocrop_processes.service.stac.areas import area_of, area_of_box, box_of
+from geocrop_processes.service.stac.areas import MAX_VERTICES, area_of, area_of_box, box_of
 from geocrop_processes.service.stac.cql2 import moment
 from geocrop_processes.service.stac.patterns import Like, patterns
 from geocrop_processes.service.stac.queryables import Kind, Queryable, named
@@ -48,10 +48,12 @@ _RELATIONS: Mapping[type, Callable[[Any, Any], Any]] = MappingProxyType(
         ast.GeometryTouches: shapely.touches,
         ast.GeometryCrosses: shapely.crosses,
         ast.GeometryOverlaps: shapely.overlaps,
-        ast.GeometryWithin: shapely.within,
-        ast.GeometryContains: shapely.contains,
+        # the footprint is within the shape: the shape contains the footprint
+        ast.GeometryWithin: shapely.contains,
+        ast.GeometryContains: shapely.within,
     }
 )
+"""What shapely calls a relation of the footprint, said of the shape and the footprint."""
 _FROM_THE_OTHER_SIDE = {
     ast.GeometryWithin: ast.GeometryContains,
     ast.GeometryContains: ast.GeometryWithin,
@@ -94,6 +96,7 @@ class _Clauses(Evaluator):  # type: ignore[misc]  # pygeofilter ships no types
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._shapes = 0
+        self._points = 0
 
     def adopt(self, node: Any, *_inner: Any) -> Any:
         """Refuse what is not offered."""
@@ -183,7 +186,11 @@ class _Clauses(Evaluator):  # type: ignore[misc]  # pygeofilter ships no types
         self._shapes += 1
         if self._shapes > MAX_SHAPES:
             raise invalid(f"filter names more than {MAX_SHAPES} shapes.")
-        clause = related(self._connection, _shape(rhs), _RELATIONS[kind])
+        shape = _shape(rhs)
+        self._points += int(shapely.get_num_coordinates(shape))
+        if self._points > MAX_VERTICES:
+            raise invalid(f"The shapes of filter have more than {MAX_VERTICES} points together.")
+        clause = related(self._connection, shape, _RELATIONS[kind])
         return ~clause if kind is ast.GeometryDisjoint else clause
 
     @_handles(ast.Attribute)

@@ -229,6 +229,8 @@ def _check_names(search: Search) -> None:
             raise invalid(
                 f"{name} may hold {MAX_NAMES} names of {MAX_NAMES} characters, and no more."
             )
+        if not all(names):
+            raise invalid(f"{name} holds an empty name; a name has one character at least.")
 
 
 def _sort(said: str) -> dict[str, str]:

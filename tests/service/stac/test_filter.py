@@ -399,6 +399,9 @@ def test_filters_as_deep_as_is_allowed_are_answered(client: TestClient) -> None:
         "sortby=" + ",".join(["id"] * 101),
         "fields=" + ",".join(map(str, range(101))),
         "fields=" + "a." * 1000,
+        "fields=-",
+        "fields=%2B",
+        "fields=id,-%20",
     ],
 )
 def test_unusable_parameters_are_explained(client: TestClient, query: str) -> None:
@@ -412,6 +415,8 @@ def test_unusable_parameters_are_explained(client: TestClient, query: str) -> No
         {"fields": 5},
         {"fields": {"include": "id"}},
         {"fields": {"include": [1]}},
+        {"fields": {"include": [""]}},
+        {"fields": {"exclude": [""]}},
         {"sortby": "id"},
         {"sortby": [{"field": "id"}]},
         {"sortby": [{"field": "id", "direction": "up"}]},
