@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from geocrop_processes.errors import UnusableModel
@@ -42,8 +42,8 @@ class Legend:
     """The classes of a model, in the order of their codes.
 
     Raises:
-        UnusableModel: a code is outside 1..254 or used twice, a name is empty or used twice, or a
-            colour is not `#rrggbb`.
+        UnusableModel: a code is outside 1..254 or used twice, a name is empty, used twice or holds characters
+            that cannot be shown, or a colour is not `#rrggbb`.
     """
 
     classes: tuple[CropClass, ...]
@@ -57,6 +57,10 @@ class Legend:
         if len(set(names)) < len(names) or not all(names):
             raise UnusableModel(f"A legend needs unique class names, not {names}.")
         for c in self.classes:
+            if not c.name.isprintable():
+                raise UnusableModel(
+                    f"Class {c.name!r} has characters that cannot be shown; a name has none of them."
+                )
             if not _COLOUR.fullmatch(c.colour):
                 raise UnusableModel(f"Class {c.name!r} has the colour {c.colour!r}, not '#rrggbb'.")
 
@@ -95,12 +99,23 @@ class Legend:
 
     @classmethod
     def from_json(cls, values: list[dict[str, Any]]) -> "Legend":
-        """The inverse of `to_json`.
+        """The inverse of `to_json`; characters of a name that cannot be shown become U+FFFD.
+
+        Such names are refused of new legends, and are in what earlier versions have kept.
 
         Raises:
             UnusableModel: a class lacks a member, has an unknown one, or breaks a legend's rules.
         """
         try:
-            return cls(tuple(CropClass(**v) for v in values))
+            classes = [CropClass(**v) for v in values]
+            return cls(tuple(replace(c, name=shown(c.name)) for c in classes))
         except TypeError as error:
             raise UnusableModel(f"A class of the legend cannot be read: {error}.") from error
+
+
+def shown(name: str) -> str:
+    """A name with U+FFFD, which stands for what is unknown, in the place of each character that cannot be shown.
+
+    Control characters are no text of XML, which styles are written in.
+    """
+    return "".join(each if each.isprintable() else "\ufffd" for each in name)

@@ -45,7 +45,7 @@ class Classes:
         spellings: dict[str, Counter[str]] = {}
         for row in rows:
             name = " ".join(row.get("class", "").split())
-            if name and len(name) <= _LONGEST and _key(name) not in known:
+            if name and _usable(name) and _key(name) not in known:
                 spellings.setdefault(_key(name), Counter())[name] += 1
         numbers = not given and all(k in _CODES for k in spellings)
         first = max((c.code for c in given), default=0) + 1
@@ -73,6 +73,8 @@ class Classes:
             raise ValueError(
                 f"the class has {len(name)} characters; at most {_LONGEST} are accepted"
             )
+        if not _usable(name):
+            raise ValueError(f"the class {name!r} has characters that cannot be shown")
         if _key(name) not in self.codes:
             names = ", ".join(c.name for c in self.legend)
             raise ValueError(f"the class {name!r} is unknown; known are: {names}")
@@ -105,6 +107,10 @@ def _colour(values: Mapping[str, str]) -> str:
 
 def _is_colour(text: str) -> bool:
     return len(text) == 7 and text[0] == "#" and all(c in "0123456789abcdef" for c in text[1:])
+
+
+def _usable(name: str) -> bool:
+    return len(name) <= _LONGEST and name.isprintable()
 
 
 def _usual(spellings: Counter[str]) -> str:

@@ -34,6 +34,10 @@ def test_a_legend_knows_its_codes_names_and_colours() -> None:
         ((CropClass(255, "everything", "#000000"),), r"1\.\.254"),
         ((MAIZE, CropClass(2, "maize", "#000000")), "unique class names"),
         ((CropClass(1, "", "#000000"),), "class names"),
+        (
+            (CropClass(1, "mai\x01ze", "#ffd300"),),
+            r"'mai\\x01ze' has characters that cannot be shown",
+        ),
         ((CropClass(1, "maize", "yellow"),), "'yellow', not '#rrggbb'"),
     ],
 )
@@ -42,6 +46,16 @@ def test_a_legend_that_could_not_be_drawn_or_told_apart_is_refused(
 ) -> None:
     with pytest.raises(UnusableModel, match=message):
         Legend(classes)
+
+
+def test_a_legend_that_was_kept_with_characters_that_cannot_be_shown_is_read_without_them() -> None:
+    kept = [{"code": 1, "name": "mai\x01ze\n", "colour": "#ffd300"}]
+    assert Legend.from_json(kept).name_of(1) == "mai\ufffdze\ufffd"
+
+
+def test_a_class_without_a_name_is_refused() -> None:
+    with pytest.raises(UnusableModel, match="name"):
+        Legend.from_json([{"code": 1, "colour": "#ffd300"}])
 
 
 def test_a_class_with_unknown_members_is_refused() -> None:

@@ -112,6 +112,13 @@ def test_formulas_are_text() -> None:
     assert found.legend.name_of(1) == '=HYPERLINK("http://x")'
 
 
+def test_a_class_that_cannot_be_shown_is_named_by_its_row() -> None:
+    with pytest.raises(
+        InvalidLabels, match=r"Row 3: the class 'te\\x01ff' has characters that cannot"
+    ):
+        read("lon,lat,class,season\n30.2,-17.4,maize,2022\n30.3,-17.4,te\x01ff,2022\n")
+
+
 def test_a_legend_of_numbers_keeps_them_and_one_of_names_takes_colours_and_cropland() -> None:
     head = "lon,lat,class,season"
     found = read(f"{head}\n30.2,-17.4,7,2022\n30.3,-17.4,12,2022\n")

@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 from geocrop_processes.domain.legend import CropClass, Legend
 from geocrop_processes.publish.style import gdal_pam, qml
 
-_names = st.text(st.characters(min_codepoint=32, exclude_categories=["Cs", "Cc", "Cn"]), min_size=1)
+_names = st.text(
+    st.characters(min_codepoint=32, exclude_categories=["C", "Z"], include_characters=" "),
+    min_size=1,
+)
 
 
 def _entries(text: str) -> list[dict[str, str]]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from geocrop_processes.domain.legend import CropClass, Legend
+from geocrop_processes.domain.legend import CropClass, Legend, shown
 from geocrop_processes.models import confidence
 from geocrop_processes.publish.cog import CLASS_BAND, CONFIDENCE_BANDS, Band
 from geocrop_processes.service.problems import invalid
@@ -73,7 +73,7 @@ def legend_of_classes(classes: Sequence[Mapping[str, Any]]) -> Legend:
     """A legend of the class objects of STAC's classification extension."""
     return Legend(
         tuple(
-            CropClass(c["value"], c["title"], f"#{c['color_hint'].lower()}")
+            CropClass(c["value"], shown(c["title"]), f"#{c['color_hint'].lower()}")
             for c in classes
             if not c.get("nodata")
         )
