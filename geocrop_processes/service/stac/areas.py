@@ -23,7 +23,10 @@ def box_of(numbers: Any) -> Box:
     Raises:
         Problem: they are none on the Earth; west may be east of east, over the antimeridian.
     """
-    sides = [float(n) for n in numbers]
+    try:
+        sides = [float(n) for n in numbers]
+    except OverflowError as error:
+        raise invalid("A side of a box is a number of so many digits that it is none.") from error
     west, south, east, north = sides if len(sides) == 4 else sides[:2] + sides[3:5]
     if not (all(-180 <= x <= 180 for x in (west, east)) and -90 <= south <= north <= 90):
         raise invalid(f"The sides of a box are west, south, east, north in degrees, not {sides}.")

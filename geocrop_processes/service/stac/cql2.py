@@ -219,7 +219,15 @@ class _Parts(Transformer[Any, Any]):
 
     def envelope(self, *sides: float) -> values.Envelope:
         """A box."""
-        return _envelope(*sides)
+        return _box(list(sides))
+
+    def truth(self, value: bool) -> bool:  # noqa: FBT001 - the literal itself
+        """A condition that always or never holds."""
+        return value
+
+    def BOOLEAN(self, token: Any) -> bool:  # noqa: N802 - the terminal's name
+        """True or false."""
+        return str(token).lower() == "true"
 
     def spatial_predicate(self, name: Any, lhs: Any, rhs: Any) -> Any:
         """A relation of two shapes."""

@@ -143,6 +143,12 @@ BOX = {
         ("S_CONTAINS(BBOX(28.9, -18.1, 31, -17), geometry)", {"op": "s_contains", "args": [{"bbox": [28.9, -18.1, 31, -17]}, {"property": "geometry"}]}, [2, 1]),
         ("S_TOUCHES(geometry, BBOX(28.5, -18, 29, -17))", {"op": "s_touches", "args": [{"property": "geometry"}, {"bbox": [28.5, -18, 29, -17]}]}, [1, 0]),
         ("S_INTERSECTS(geometry, BBOX(170, -20, 28.2, -10))", {"op": "s_intersects", "args": [{"property": "geometry"}, {"bbox": [170, -20, 28.2, -10]}]}, [0]),
+        # heights are left out
+        ("S_INTERSECTS(geometry, POINT Z(29.1 -17.8 1200))", {"op": "s_intersects", "args": [{"property": "geometry"}, {"type": "Point", "coordinates": [29.1, -17.8, 1200]}]}, [1]),
+        ("S_INTERSECTS(geometry, MULTILINESTRING Z ((28 -17.8 0, 29.1 -17.8 5)))", {"op": "s_intersects", "args": [{"property": "geometry"}, {"type": "MultiLineString", "coordinates": [[[28, -17.8, 0], [29.1, -17.8, 5]]]}]}, [1, 0]),
+        ("S_INTERSECTS(geometry, BBOX(29.4, -18, 0, 30.1, -17, 3000))", {"op": "s_intersects", "args": [{"property": "geometry"}, {"bbox": [29.4, -18, 0, 30.1, -17, 3000]}]}, [2, 1]),
+        ("TRUE AND id = 'job-1'", {"op": "and", "args": [True, {"op": "=", "args": [{"property": "id"}, "job-1"]}]}, [1]),
+        ("NOT (FALSE) AND geocrop:complete = TRUE", {"op": "and", "args": [{"op": "not", "args": [False]}, {"op": "=", "args": [{"property": "geocrop:complete"}, True]}]}, [4, 2, 0]),
     ],
 )  # fmt: skip
 def test_a_filter_finds_the_same_as_text_and_as_json(
@@ -154,6 +160,25 @@ def test_a_filter_finds_the_same_as_text_and_as_json(
         assert found(client.get(path, params=asked)) == numbers
     assert found(client.post("/stac/search", json={"filter": tree})) == numbers
     assert found(client.post("/stac/search", json={"filter": text})) == numbers
+
+
+def test_a_filter_of_true_or_false_alone_finds_all_or_nothing(client: TestClient) -> None:
+    for text, numbers in (
+        ("TRUE", [5, 4, 3, 2, 1, 0]),
+        ("false", []),
+        ("(True)", [5, 4, 3, 2, 1, 0]),
+    ):
+        assert found(client.get("/stac/search", params={"filter": text})) == numbers
+
+
+def test_a_box_of_endless_numbers_is_no_box(client: TestClient) -> None:
+    endless = "9" * 400
+    box = {"bbox": [int(endless), 2, 3, 4]}
+    tree = {"op": "s_intersects", "args": [{"property": "geometry"}, box]}
+    for said in (f"S_INTERSECTS(geometry, BBOX({endless}, 2, 3, 4))", tree):
+        answer = client.post("/stac/search", json={"filter": said})
+        explained(answer)
+        assert "side of a box" in answer.json()["detail"]
 
 
 def test_a_filter_holds_on_every_page(client: TestClient) -> None:
@@ -300,6 +325,9 @@ def test_the_next_page_has_the_members_of_the_first(client: TestClient, fields: 
         "S_INTERSECTS(id, POINT(30 -17))",
         "S_INTERSECTS(geometry, 'x')",
         "S_INTERSECTS(geometry, BBOX(1, 2, 3))",
+        "S_INTERSECTS(geometry, BBOX(1, 2, 3, 4, 5))",
+        "S_INTERSECTS(geometry, Z(30 -17))",
+        "id = Z ('x')",
         "S_INTERSECTS(geometry, BBOX(1, 2, 3, 1e999))",
         "S_INTERSECTS(geometry, POLYGON((0 0, 1 1)))",
         " OR ".join(["S_INTERSECTS(geometry, POINT(30 -17))"] * 11),
