@@ -80,24 +80,27 @@ def _carry_out(context: WorkerContext, stop: Event) -> None:
             run_step(context, step)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """The service, until the session ends."""
+    """The service, for all tests of the standard."""
     folder = tmp_path_factory.mktemp("standard")
-    with socket.socket() as listener, pytest.MonkeyPatch.context() as patch:
+    with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        patch.setattr(Settings, "open_registry", lambda *_: Models())
-        # the workers look for themselves
-        patch.setattr(manager, "publish", lambda _settings: None)
         settings = Settings(
             data=folder / "data",
             # a dismissed job's worker hears of it when it renews its lease
             service=ServiceSettings(url=url, lease_s=1.5, attempts=3, max_jobs_listed=50),
         )
         store, storage = JobStore.of(settings), settings.open_storage()
-        context = WorkerContext(settings, store, storage, settings.open_registry(storage), Access())
-        app = create_app(settings, store=store)
+        # no longer than it takes to make them: other tests run beside this service
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Settings, "open_registry", lambda *_: Models())
+            # the workers look for themselves
+            patch.setattr(manager, "publish", lambda _settings: None)
+            registry = settings.open_registry(storage)
+            context = WorkerContext(settings, store, storage, registry, Access())
+            app = create_app(settings, store=store)
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, ws="none"))
         stop = Event()
         threads = [Thread(target=_carry_out, args=(context, stop)) for _ in range(_WORKERS)]
@@ -115,7 +118,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         store.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def map_job(service: Running) -> str:
     """A job whose map is published."""
     job_id = service.submit("crop-classification", MAP)
@@ -123,7 +126,7 @@ def map_job(service: Running) -> str:
     return job_id
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def failed_job(service: Running) -> str:
     """A job that failed for want of scenes."""
     job_id = service.submit("crop-classification", MAP)

@@ -41,7 +41,7 @@ def deployed(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Deployed]:
     reference = registry.save(model.ensemble, model.card).reference
-    with closing(socket.socket()) as listener, pytest.MonkeyPatch.context() as patched:
+    with closing(socket.socket()) as listener:
         listener.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         settings = Settings(
@@ -51,10 +51,11 @@ def deployed(
             # a worker hears of a dismissal when it renews its lease
             service=ServiceSettings(url=url, lease_s=3),
         )
-        patched.setattr(Settings, "open_registry", lambda *_: registry)
-        patched.setattr(manager, "publish", lambda _settings: None)
-        context = WorkerContext.of(settings)
-        server = uvicorn.Server(uvicorn.Config(create_app(settings), log_config=None, ws="none"))
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(Settings, "open_registry", lambda *_: registry)
+            patched.setattr(manager, "publish", lambda _settings: None)
+            context, app = WorkerContext.of(settings), create_app(settings)
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, ws="none"))
         ended = Event()
         threads = [
             Thread(target=server.run, kwargs={"sockets": [listener]}),
