@@ -142,11 +142,15 @@ def _bounded(
     minzoom: Annotated[int | None, Query(ge=0, le=MAX_ZOOM)] = None,
     maxzoom: Annotated[int | None, Query(ge=0, le=MAX_ZOOM)] = None,
 ) -> None:
-    """Refuse tiles that would take the machine's memory, or lie deeper than any pixel."""
+    """Refuse tiles that would take the machine's memory, lie deeper than any pixel, or beside the world."""
     del tilesize, minzoom, maxzoom
     with suppress(ValueError):  # what is no number is refused by the route itself
         if not 0 <= int(request.path_params.get("z", "0")[:9]) <= MAX_ZOOM:
             detail = f"The zoom levels are 0 to {MAX_ZOOM}."
+            raise Problem(404, "No such tile", detail, BLANK)
+        zoom, *place = (int(request.path_params.get(name, "0")) for name in "zxy")
+        if not all(0 <= number < 2**zoom for number in place):
+            detail = f"Columns and rows of the zoom level {zoom} are 0 to {2**zoom - 1}."
             raise Problem(404, "No such tile", detail, BLANK)
 
 

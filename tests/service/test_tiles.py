@@ -143,6 +143,14 @@ def test_unusable_parameters_are_the_client_s_error(client: TestClient, path: st
     assert answer.json()["detail"].endswith(".")
 
 
+@pytest.mark.parametrize("place", ["13/8192/4507", "13/4783/8192", "13/-1/4507", "13/4783/-1"])
+@pytest.mark.parametrize("ending", ["", ".png"])
+def test_beside_the_world_there_are_no_tiles(client: TestClient, place: str, ending: str) -> None:
+    answer = client.get(f"/tiles/job-1/WebMercatorQuad/{place}{ending}")
+    assert answer.status_code == 404
+    assert answer.json()["detail"] == "Columns and rows of the zoom level 13 are 0 to 8191."
+
+
 def test_a_map_whose_file_has_gone_is_not_found_and_its_place_is_not_told(
     client: TestClient, made: Any, shop: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

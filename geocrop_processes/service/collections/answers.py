@@ -95,16 +95,22 @@ def format_of(request: Request) -> str:
                 f"The parameter 'f' is {asked[:60]!r}, allowed are {', '.join(_FORMATS)}."
             )
         return _FORMATS[asked.lower()]
-    header = ", ".join(request.headers.getlist("Accept"))
-    if not header.strip():
+    if not ", ".join(request.headers.getlist("Accept")).strip():
         return COG
-    best = [(weight, text.partition(";")[0].strip().lower()) for text, weight in _accepted(header)]
-    usable = [(weight, name) for weight, name in best if weight > 0 and name in _ACCEPTED]
-    if not usable:
+    found = preferred(request, _ACCEPTED)
+    if found is None:
         known = ", ".join(dict.fromkeys(_ACCEPTED.values()))
         raise Problem(406, "Not acceptable", f"There are: {known}.", BLANK)
+    return found
+
+
+def preferred(request: Request, known: Mapping[str, str]) -> str | None:
+    """What the header Accept weighs most of formats by what is accepted; None where it names none of them."""
+    header = ", ".join(request.headers.getlist("Accept"))
+    best = [(weight, text.partition(";")[0].strip().lower()) for text, weight in _accepted(header)]
+    usable = [(weight, name) for weight, name in best if weight > 0 and name in known]
     # max takes the first of equals, which is what the client has named first
-    return _ACCEPTED[max(usable, key=lambda pair: pair[0])[1]]
+    return known[max(usable, key=lambda pair: pair[0])[1]] if usable else None
 
 
 def _accepted(header: str) -> Sequence[tuple[str, float]]:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Request, Response
 from geocrop_processes.publish.legend_key import write_key
 from geocrop_processes.publish.style import qml, sld
 from geocrop_processes.service.collections import tilesets
+from geocrop_processes.service.collections.answers import preferred
 from geocrop_processes.service.collections.description import (
     SLD,
     legend_document,
@@ -21,6 +22,10 @@ from geocrop_processes.service.products import COLLECTION
 from geocrop_processes.service.tiles import PREFIX, SCHEME
 
 _XML = "application/xml"
+_LEGENDS = {PNG: PNG, "image/*": PNG} | dict.fromkeys(
+    ("application/json", HTML, "application/*", "text/*", "*/*"), JSON
+)
+"""Pictures or documents, by what a client accepts."""
 
 
 def add_pictures(router: APIRouter, collections: Collections) -> None:
@@ -87,7 +92,7 @@ def _tell_legends(router: APIRouter, collections: Collections) -> None:
 def _wants_png(request: Request) -> bool:
     asked = request.query_params.get("f")
     if asked is None:
-        return request.headers.get("Accept", "").strip().lower().startswith(PNG)
+        return preferred(request, _LEGENDS) == PNG
     if asked not in {"json", "png", "html"}:
         raise invalid(f"The parameter 'f' is {asked[:60]!r}, allowed are json, png, html.")
     return asked == "png"

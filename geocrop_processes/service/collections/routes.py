@@ -23,6 +23,7 @@ from geocrop_processes.service.collections.said import (
     COVERAGE_PARAMETERS,
     Name,
 )
+from geocrop_processes.service.collections.varied import Varied
 from geocrop_processes.service.described import (
     GEOTIFF,
     HTML,
@@ -50,7 +51,7 @@ def collections_router(
 ) -> APIRouter:
     """All routes of collections; they come before those of tiles."""
     collections = Collections(settings, store, storage or settings.open_storage())
-    router = APIRouter()
+    router = APIRouter(route_class=Varied)
     _tell_collections(router, collections)
     _give_pixels(router, collections)
     add_pictures(router, collections)

@@ -18,7 +18,7 @@ _OPEN = {"", "..", "*"}
 
 
 def interval_of(name: str, text: str) -> Interval:
-    """An instant, or an interval whose ends are open where they are `..` or nothing.
+    """A moment, from its start to its end, or an interval whose ends are open where they are `..` or nothing.
 
     Raises:
         Problem: it is neither, or it ends before it begins (400).
@@ -26,10 +26,9 @@ def interval_of(name: str, text: str) -> Interval:
     # a plus in an address that nobody quoted arrives as a blank
     start, slash, end = text.strip().replace(" ", "+").partition("/")
     if not slash:
-        moment = _moment(name, start, at_end=False)
-        if moment is None:
+        if start in _OPEN:
             raise _unusable(name, text)
-        return moment, moment
+        return between(name, start, start)
     return between(name, start, end)
 
 

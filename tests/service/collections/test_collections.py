@@ -216,9 +216,53 @@ def test_tilesets_are_as_ogc_api_tiles_has_them(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
+    ("accepted", "media_type"),
+    [
+        ("image/png;q=0.5, application/json", "application/json"),
+        ("application/json;q=0.5, image/png", "image/png"),
+        ("text/plain, image/png", "image/png"),
+        ("image/avif,image/*,*/*;q=0.8", "image/png"),
+        ("image/png;q=0", "application/json"),
+        ("*/*", "application/json"),
+    ],
+)
+def test_the_legend_is_what_a_client_likes_best(
+    client: TestClient, accepted: str, media_type: str
+) -> None:
+    answer = client.get("/collections/west/legend", headers={"Accept": accepted})
+    assert answer.headers["content-type"] == media_type
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("", {}, 200),
+        ("/west", {}, 200),
+        ("/west/schema", {"Accept": "text/html"}, 200),
+        ("/west/legend", {}, 200),
+        ("/west/legend?f=png", {}, 200),
+        ("/west/coverage?scale-factor=2", {}, 200),
+        ("/west/coverage", {}, 200),
+        ("/west/coverage", {"Range": "bytes=0-9"}, 206),
+        ("/west/coverage", {"If-None-Match": "known"}, 304),
+        ("/west/coverage?bbox=0,0,1,1", {}, 204),
+        ("/west/coverage", {"Accept": "text/css"}, 406),
+    ],
+)
+def test_a_cache_is_told_that_answers_differ_by_what_is_accepted(
+    client: TestClient, path: str, headers: dict[str, str], status: int
+) -> None:
+    if "If-None-Match" in headers:
+        headers = {"If-None-Match": client.get("/collections/west/coverage").headers["etag"]}
+    answer = client.get(f"/collections{path}", headers=headers)
+    assert (answer.status_code, answer.headers.get("vary")) == (status, "Accept")
+
+
+@pytest.mark.parametrize(
     ("text", "start", "end"),
     [
-        ("2022", "2022-01-01T00:00:00+00:00", "2022-01-01T00:00:00+00:00"),
+        ("2022", "2022-01-01T00:00:00+00:00", "2022-12-31T23:59:59.999999+00:00"),
+        ("2022-02-28", "2022-02-28T00:00:00+00:00", "2022-02-28T23:59:59.999999+00:00"),
         ("2022/2022", "2022-01-01T00:00:00+00:00", "2022-12-31T23:59:59.999999+00:00"),
         ("2024-02/2024-02", "2024-02-01T00:00:00+00:00", "2024-02-29T23:59:59.999999+00:00"),
         ("../2022-05-31", None, "2022-05-31T23:59:59.999999+00:00"),
