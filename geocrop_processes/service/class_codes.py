@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Integer, String, Table, Text, exists, insert, select
 
-from geocrop_processes.domain.legend import CropClass
+from geocrop_processes.domain.legend import CropClass, shown
 from geocrop_processes.service.schema import items, metadata, published
 
 logger = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ def _assign(connection: Connection, stated: Sequence[Mapping[str, Any]]) -> None
 def _stated(stated: Sequence[Mapping[str, Any]]) -> list[CropClass]:
     """Of the class objects of STAC's classification extension those that are classes."""
     return [
-        CropClass(c["value"], c["title"], f"#{c['color_hint'].lower()}")
+        CropClass(c["value"], shown(c["title"]), f"#{c['color_hint'].lower()}")
         for c in stated
         if not c.get("nodata")
     ]
