@@ -24,7 +24,7 @@ from geocrop_processes.pipeline.design import design_sample, read_strata
 from geocrop_processes.pipeline.labels import CSV, GEOJSON
 from geocrop_processes.settings import Settings
 from geocrop_processes.simulation.labels import POINTS, answer, field_labels, point_labels
-from geocrop_processes.storage import RESULTS, Storage
+from geocrop_processes.storage import RESULTS, Storage, result_key
 
 Seed = Annotated[int, typer.Option(min=0, help="The same seed draws the same.")]
 Map = Annotated[
@@ -172,7 +172,7 @@ def _class_map(product: str, storage: Storage) -> bytes:
     path = Path(product)
     if path.is_file():
         return read(path)
-    key = f"results/{product}/class-map.tif"
+    key = result_key(product, "class-map.tif")
     if not re.fullmatch(r"[0-9A-Za-z_-]+", product) or key not in storage.list(RESULTS, key):
         raise UnknownJob(f"There is no map of a job {product!r}, and no such file.")
     return storage.get(RESULTS, key)

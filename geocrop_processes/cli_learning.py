@@ -32,7 +32,7 @@ from geocrop_processes.pipeline.features import extract_features
 from geocrop_processes.pipeline.plan import Request
 from geocrop_processes.pipeline.samples import SampleRequest, extract_samples
 from geocrop_processes.settings import Settings
-from geocrop_processes.storage import RESULTS
+from geocrop_processes.storage import RESULTS, result_key
 
 LabelFile = Annotated[
     Path,
@@ -108,7 +108,7 @@ def sample_extraction(  # noqa: PLR0913 - each is an option of the command line
         )
     paths = dict(made.paths)
     if out_file is not None:
-        write(out_file, storage.get(RESULTS, f"results/{made.job_id}/samples.parquet"))
+        write(out_file, storage.get(RESULTS, result_key(made.job_id, "samples.parquet")))
         paths["samples"] = str(out_file)
     if as_json:
         print_json({"report": made.report, "paths": paths})

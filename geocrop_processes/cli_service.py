@@ -37,7 +37,7 @@ from geocrop_processes.simulation.demonstration import (
     compare,
     prepare,
 )
-from geocrop_processes.storage import RESULTS
+from geocrop_processes.storage import RESULTS, result_key
 
 jobs = typer.Typer(help="See and end the jobs of a running service.", no_args_is_help=True)
 
@@ -105,7 +105,7 @@ def demo(*, as_json: AsJson = False) -> None:
             }
         progress(0.98, "comparing with the truth")
         files = {key: kind.file_name for key, kind in KINDS.items()} | {"item": ITEM}
-        paths = {key: storage.url(RESULTS, f"results/{job_id}/{files[key]}") for key in results}
+        paths = {key: storage.url(RESULTS, result_key(job_id, files[key])) for key in results}
         product = Product(job_id, results["summary"]["value"], paths, checksums)
         accuracy = compare(storage, job_id)
         made = Demonstration(product, accuracy, time.monotonic() - started, urls)

@@ -23,7 +23,7 @@ from geocrop_processes.pipeline.judgement import Compared, figures
 from geocrop_processes.pipeline.labels import Label, Labels
 from geocrop_processes.publish.assessment_page import assessment_page
 from geocrop_processes.publish.assets import ProducedFile
-from geocrop_processes.storage import RESULTS, Storage
+from geocrop_processes.storage import RESULTS, Storage, result_key
 
 __all__ = [
     "Assessment",
@@ -123,8 +123,8 @@ def assess(  # noqa: PLR0913 - what is judged, by what, and where to
     }
     paths = {}
     for key, (name, media_type, content) in parts.items():
-        storage.put(RESULTS, f"results/{job_id}/{name}", content, media_type)
-        paths[key] = storage.url(RESULTS, f"results/{job_id}/{name}")
+        storage.put(RESULTS, result_key(job_id, name), content, media_type)
+        paths[key] = storage.url(RESULTS, result_key(job_id, name))
     files = tuple(ProducedFile.of_bytes(key, *part) for key, part in parts.items())
     return Assessment(job_id, report, files, paths)
 

@@ -20,7 +20,7 @@ from geocrop_processes.pipeline.view import view
 from geocrop_processes.publish.cog import CONFIDENCE_BANDS
 from geocrop_processes.publish.comparison import Comparison
 from geocrop_processes.registry import RegisteredModel
-from geocrop_processes.storage import RESULTS, Storage
+from geocrop_processes.storage import RESULTS, Storage, result_key
 
 _MAX_DAYS = 254
 """The longest gap that a byte can tell; 255 is no data."""
@@ -276,4 +276,4 @@ def _checkpoint(planned: Plan, block: Block, attempt: int) -> str:
 
 
 def _checkpoints(job_id: str) -> str:
-    return f"results/{job_id}/blocks/"
+    return result_key(job_id, "blocks/")

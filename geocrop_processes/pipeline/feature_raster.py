@@ -24,7 +24,7 @@ from geocrop_processes.publish.assets import COG, GEOJSON, ProducedFile
 from geocrop_processes.publish.feature_cog import write_features
 from geocrop_processes.publish.feature_item import FeatureRecord, feature_item
 from geocrop_processes.publish.record import LeftOutScene, SourceScene
-from geocrop_processes.storage import RESULTS, Storage
+from geocrop_processes.storage import RESULTS, Storage, result_key
 
 FEATURES, ITEM = "features.tif", "item.json"
 """The names of the files."""
@@ -70,7 +70,7 @@ def finish_features(
             f"No pixel was seen clearly in at least {MIN_DEKADS} dekads of {planned.request.season}."
         )
     record = _record(planned, seen)
-    prefix = f"results/{planned.job_id}/"
+    prefix = result_key(planned.job_id)
     with TemporaryDirectory() as folder:
         path = Path(folder) / FEATURES
         tags = {
@@ -161,4 +161,4 @@ def _record(planned: Plan, seen: _Seen) -> FeatureRecord:
 
 def checkpoint(planned: Plan, block: Block, attempt: int) -> str:
     """Where what was seen of a block is stored."""
-    return f"results/{planned.job_id}/blocks/{block.name}.{attempt}.npz"
+    return result_key(planned.job_id, f"blocks/{block.name}.{attempt}.npz")

@@ -40,7 +40,7 @@ from geocrop_processes.publish.style import gdal_pam, qml
 from geocrop_processes.publish.summary import summarise
 from geocrop_processes.publish.tally import Tally
 from geocrop_processes.registry import RegisteredModel
-from geocrop_processes.storage import RESULTS, Storage
+from geocrop_processes.storage import RESULTS, Storage, result_key
 
 _Results = Callable[[], Iterator[tuple[Block, BlockResult]]]
 """Goes once over every block and its stored result."""
@@ -100,7 +100,7 @@ def finish(
         raise NothingClear(
             f"None of the {record.tally.inside} pixels was seen clearly in at least 6 dekads of {planned.request.season}."
         )
-    prefix = f"results/{planned.job_id}/"
+    prefix = result_key(planned.job_id)
     with TemporaryDirectory() as folder:
         written = {key: Path(folder) / kind.file_name for key, kind in KINDS.items()}
         _write_rasters(written, record, results, probabilities=planned.request.probabilities)

@@ -15,6 +15,7 @@ from geocrop_processes.pipeline.plan import (
     Request,
 )
 from geocrop_processes.pipeline.sites import Pixels
+from geocrop_processes.storage import result_key
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ class SiteTask:
 
 def task_key(job_id: str, site: str) -> str:
     """Where a site's task is stored: with the checkpoints, which are discarded together."""
-    return f"results/{job_id}/blocks/{site}.task.json"
+    return result_key(job_id, f"blocks/{site}.task.json")
 
 
 _PLANS = TypeAdapter(SamplePlan)

@@ -24,7 +24,7 @@ from geocrop_processes.pipeline.table import MEDIA_TYPE, Table
 from geocrop_processes.pipeline.table_columns import SCHEMA
 from geocrop_processes.publish.assets import ProducedFile
 from geocrop_processes.publish.record import SIMULATED_NOTICE
-from geocrop_processes.storage import RESULTS, Storage
+from geocrop_processes.storage import RESULTS, Storage, result_key
 
 _UNCLEAR = f"never seen clearly enough: fewer than {MIN_DEKADS} ten-day periods of the season"
 _TWICE = "all of its pixels are those of another label of the same class"
@@ -112,8 +112,8 @@ def finish_samples(
     paths = {}
     for key, (name, media_type, held) in parts.items():
         leave(abandoned)
-        storage.put(RESULTS, f"results/{planned.job_id}/{name}", held, media_type)
-        paths[key] = storage.url(RESULTS, f"results/{planned.job_id}/{name}")
+        storage.put(RESULTS, result_key(planned.job_id, name), held, media_type)
+        paths[key] = storage.url(RESULTS, result_key(planned.job_id, name))
     files = tuple(ProducedFile.of_bytes(key, *part) for key, part in parts.items())
     return Samples(planned.job_id, report, files, paths)
 

@@ -18,7 +18,7 @@ from geocrop_processes.pipeline.abandon import Asked, leave, never
 from geocrop_processes.pipeline.plan import check_enough
 from geocrop_processes.pipeline.sample_steps import SamplePlan, Site, SiteTask, task_key
 from geocrop_processes.pipeline.sites import Pixels
-from geocrop_processes.storage import RESULTS, Storage
+from geocrop_processes.storage import RESULTS, Storage, result_key
 
 Ints = npt.NDArray[np.int64]
 
@@ -184,4 +184,4 @@ def _check_enough(observed: Sequence[Acquisition], read: Observed, needed: int) 
 
 
 def _checkpoint(planned: SamplePlan, site: Site, attempt: int) -> str:
-    return f"results/{planned.job_id}/blocks/{site.name}.{attempt}.npz"
+    return result_key(planned.job_id, f"blocks/{site.name}.{attempt}.npz")

@@ -21,7 +21,7 @@ from geocrop_processes.publish.assets import ProducedFile
 from geocrop_processes.publish.card_page import card_page
 from geocrop_processes.registry import Learned, RegisteredModel, Registry, RunRecord
 from geocrop_processes.registry.names import check_alias, check_name
-from geocrop_processes.storage import RESULTS, Storage
+from geocrop_processes.storage import RESULTS, Storage, result_key
 
 CANDIDATE = "candidate"
 """The alias of a new model where none is asked for: whoever trusts it promotes it."""
@@ -258,14 +258,14 @@ def _publish(
         ("report", _REPORT, "application/json", _json(report)),
     )
     for _, name, media_type, content in contents:
-        storage.put(RESULTS, f"results/{job_id}/{name}", content, media_type)
+        storage.put(RESULTS, result_key(job_id, name), content, media_type)
     return TrainedModel(
         job_id,
         model.reference,
         card,
         report,
         tuple(ProducedFile.of_bytes(*of) for of in contents),
-        {key: storage.url(RESULTS, f"results/{job_id}/{name}") for key, name, _, _ in contents},
+        {key: storage.url(RESULTS, result_key(job_id, name)) for key, name, _, _ in contents},
     )
 
 

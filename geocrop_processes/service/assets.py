@@ -28,7 +28,7 @@ from geocrop_processes.service.steps import SUCCESSFUL
 from geocrop_processes.service.stored_files import StoredFile, file_response
 from geocrop_processes.service.urls import public_url
 from geocrop_processes.settings import Settings
-from geocrop_processes.storage import RESULTS, Storage
+from geocrop_processes.storage import RESULTS, Storage, result_key
 
 _ITEM_TYPE = "application/geo+json"
 _PUBLISHING = {"crop-classification"}
@@ -60,7 +60,7 @@ def published(store: JobStore, job_id: str) -> dict[str, Any]:
 
 def object_key(item: Mapping[str, Any], file: str) -> str:
     """Where a file of a product is stored."""
-    return f"results/{item['id']}/{file}"
+    return result_key(item["id"], file)
 
 
 def assets_router(settings: Settings, store: JobStore, storage: Storage | None = None) -> APIRouter:
@@ -132,7 +132,7 @@ def _of_job(job: Job, name: str) -> StoredFile:
     for file in files:
         if file["file"] == name:
             changed = (job.finished or job.created).replace(microsecond=0)
-            key = f"results/{result['job_id']}/{name}"
+            key = result_key(result["job_id"], name)
             return StoredFile(
                 name, key, file["media_type"], file["sha256"], int(file["size"]), changed
             )

@@ -20,7 +20,7 @@ from geocrop_processes.service.steps import SUCCESSFUL
 from geocrop_processes.service.uploads import Upload
 from geocrop_processes.service.urls import public_url
 from geocrop_processes.settings import Settings
-from geocrop_processes.storage import RESULTS, Storage
+from geocrop_processes.storage import RESULTS, Storage, result_key
 
 _OWN = re.compile(r"(?:jobs/([^/]+)/results|assets/([^/]+))/([^/]+)")
 _TEXTS = {"text/csv", "application/geo+json"}
@@ -122,7 +122,7 @@ class Files:
         _, about = self.output(job_id, name)
         if about["size"] > max_bytes:
             raise InvalidUpload(f"It is too large: at most {max_bytes} bytes are allowed.")
-        content = self.storage.get(RESULTS, f"results/{about['folder']}/{about['file']}")
+        content = self.storage.get(RESULTS, result_key(about["folder"], about["file"]))
         return Fetched(content, about["media_type"].partition(";")[0])
 
     def _successful(self, job_id: str) -> tuple[Job, Mapping[str, Any]]:
@@ -197,7 +197,7 @@ class Files:
         """An output of an earlier job of this service, read from where it lies."""
         job, about = self.output(*_named(path))
         media_type = kind.accept(about["media_type"])
-        key = f"results/{about['folder']}/{about['file']}"
+        key = result_key(about["folder"], about["file"])
         named = {"job": job.id, "file": about["file"], "folder": about["folder"]}
         named |= {"sha256": about["sha256"], "mediaType": media_type, "size": about["size"]}
         if about["size"] > self.settings.uploads.max_bytes:

@@ -9,6 +9,7 @@ from geocrop_processes.service.jobs import Job
 from geocrop_processes.service.problems import no_such_output, unknown_outputs
 from geocrop_processes.service.processes.description import Description, media_types_of
 from geocrop_processes.service.stored_files import StoredFile
+from geocrop_processes.storage import result_key
 
 SMALL = 100_000
 """The most bytes of a file that a document holds which is whole in memory."""
@@ -109,7 +110,7 @@ def _given(job: Job, description: Description) -> dict[str, Output]:
 
 def _file(about: Mapping[str, Any], folder: str, changed: datetime) -> StoredFile:
     name = about["file"]
-    key = f"results/{folder}/{name}"
+    key = result_key(folder, name)
     return StoredFile(name, key, about["media_type"], about["sha256"], int(about["size"]), changed)
 
 

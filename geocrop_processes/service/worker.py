@@ -33,9 +33,9 @@ from geocrop_processes.service.problems import problem_of
 from geocrop_processes.service.queue import DELIVER, WORK, create_queue, republish
 from geocrop_processes.service.steps import Step
 from geocrop_processes.service.work import WORK_OF
-from geocrop_processes.service.work.files import folder_of, sweep_uploads
+from geocrop_processes.service.work.files import sweep_uploads
 from geocrop_processes.settings import Settings
-from geocrop_processes.storage import RESULTS
+from geocrop_processes.storage import RESULTS, result_key
 
 __all__ = ["WorkerContext", "create_worker", "run_step", "work"]
 
@@ -82,7 +82,7 @@ def _clean(context: WorkerContext, step: Step) -> bool:
     """Remove what a closed job has left, and what nobody uses any more."""
     discard_results(step.job_id, context.storage)
     for product in context.store.products_to_clean(step.job_id):
-        context.storage.delete(RESULTS, folder_of(product))
+        context.storage.delete(RESULTS, result_key(product))
     sweep_uploads(context)
     return context.store.cleaned(step)
 

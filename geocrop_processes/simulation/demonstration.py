@@ -46,7 +46,7 @@ from geocrop_processes.simulation.demo import DEMO_AOI, DEMO_SEASON, truth
 from geocrop_processes.simulation.layout import S2_L2A, Layout, layout_of
 from geocrop_processes.simulation.legend import LEGEND
 from geocrop_processes.simulation.samples import Samples, training_samples
-from geocrop_processes.storage import RESULTS, Storage
+from geocrop_processes.storage import RESULTS, Storage, result_key
 
 MODEL = "geocrop-demo"
 """The name that the demo's model is registered under."""
@@ -267,7 +267,7 @@ def _model_version() -> str:
 
 def compare(storage: Storage, job_id: str) -> Accuracy:
     """A published class map against the simulator's truth, over the pixels that have a class."""
-    content = storage.get(RESULTS, f"results/{job_id}/class-map.tif")
+    content = storage.get(RESULTS, result_key(job_id, "class-map.tif"))
     with rasterio.MemoryFile(content).open() as source:
         classes = source.read(1)
         corner = source.transform @ (0, 0)

@@ -33,6 +33,12 @@ MODELS, BASELINES, RESULTS, DATASETS = (
 )
 """The buckets."""
 
+
+def result_key(job_id: str, name: str = "") -> str:
+    """Where a file of a job lies among the results; without a name what the keys of all its files begin with."""
+    return f"results/{job_id}/{name}"
+
+
 _CONFIG = Config(
     signature_version="s3v4",
     connect_timeout=10,

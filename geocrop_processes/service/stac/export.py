@@ -18,7 +18,7 @@ from geocrop_processes.service.schema import published
 from geocrop_processes.service.stac.addresses import Addresses
 from geocrop_processes.service.stac.collection import DESCRIPTION, TITLE, description, together
 from geocrop_processes.settings import Settings
-from geocrop_processes.storage import RESULTS, Storage
+from geocrop_processes.storage import RESULTS, Storage, result_key
 
 Json = dict[str, Any]
 Assets = Literal["copy", "link"]
@@ -89,7 +89,7 @@ def _write_item(
         for asset in item["assets"].values():
             name = str(asset["href"])
             if name.startswith("./"):
-                key = f"results/{item['id']}/{name.removeprefix('./')}"
+                key = result_key(item["id"], name.removeprefix("./"))
                 size = int(asset["file:size"])
                 with (folder / Path(name).name).open("wb") as file:
                     file.writelines(storage.open_range(RESULTS, key, 0, size))

@@ -13,8 +13,8 @@ from geocrop_processes.publish.record import SIMULATED_NOTICE
 from geocrop_processes.service.context import WorkerContext
 from geocrop_processes.service.labelled import reference_of
 from geocrop_processes.service.steps import SUCCESSFUL, Step
-from geocrop_processes.service.work.files import finish_with, folder_of, open_given
-from geocrop_processes.storage import RESULTS
+from geocrop_processes.service.work.files import finish_with, open_given
+from geocrop_processes.storage import RESULTS, result_key
 
 
 def run(context: WorkerContext, step: Step, left: Asked) -> bool:
@@ -24,7 +24,7 @@ def run(context: WorkerContext, step: Step, left: Asked) -> bool:
     mapped = context.store.get(inputs["product"])
     if mapped.status != SUCCESSFUL or mapped.result is None:
         raise InvalidUpload(f"The job {mapped.id} is {mapped.status}: its map is there no more.")
-    folder = folder_of(mapped.result["job_id"])
+    folder = result_key(mapped.result["job_id"])
     item: dict[str, Any] = json.loads(storage.get(RESULTS, f"{folder}{ITEM}"))
     class_map = storage.get(RESULTS, folder + KINDS["class-map"].file_name)
     year = int(mapped.inputs["year"])

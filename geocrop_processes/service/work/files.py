@@ -15,7 +15,7 @@ from geocrop_processes.service.context import WorkerContext
 from geocrop_processes.service.outward import Limits
 from geocrop_processes.service.steps import Step
 from geocrop_processes.service.uploads import Upload
-from geocrop_processes.storage import RESULTS
+from geocrop_processes.storage import RESULTS, result_key
 from geocrop_processes.storage.folder import PARTIAL
 
 logger = logging.getLogger(__name__)
@@ -25,11 +25,6 @@ _PAUSE_S = 1.0
 _NONE: Mapping[str, Any] = MappingProxyType({})
 _VAGUE = {"", "application/octet-stream", "binary/octet-stream", "text/plain", "application/json"}
 """What servers say of files that they do not know."""
-
-
-def folder_of(job_id: str) -> str:
-    """The prefix of the files of a job, in the bucket of results."""
-    return f"results/{job_id}/"
 
 
 def open_given(context: WorkerContext, named: Mapping[str, Any], allowed: Iterable[str]) -> Upload:
@@ -66,7 +61,7 @@ def open_given(context: WorkerContext, named: Mapping[str, Any], allowed: Iterab
 
 
 def _output(context: WorkerContext, named: Mapping[str, Any]) -> Upload:
-    key = f"{folder_of(named['folder'])}{named['file']}"
+    key = result_key(named["folder"], named["file"])
     if key not in context.storage.list(RESULTS, key):
         raise InvalidUpload(f"The file {named['file']} of the job {named['job']} is there no more.")
     upload = Upload(context.storage.get(RESULTS, key), named["mediaType"])
@@ -116,7 +111,7 @@ def finish_with(
         try:
             discard_results(step.job_id, context.storage)
             # what a killed attempt has left half written
-            context.storage.delete(RESULTS, folder_of(step.job_id), PARTIAL)
+            context.storage.delete(RESULTS, result_key(step.job_id), PARTIAL)
             sweep_uploads(context)
         except Unavailable as error:
             logger.warning("job %s: %s", step.job_id, error)

@@ -23,9 +23,8 @@ from geocrop_processes.service import budget
 from geocrop_processes.service.context import WorkerContext
 from geocrop_processes.service.jobs import Job
 from geocrop_processes.service.steps import Step
-from geocrop_processes.service.work.files import folder_of
 from geocrop_processes.settings import Settings
-from geocrop_processes.storage import RESULTS
+from geocrop_processes.storage import RESULTS, result_key
 from geocrop_processes.storage.folder import PARTIAL
 
 _ITEM_TYPE = "application/geo+json"
@@ -100,7 +99,7 @@ def _exists(context: WorkerContext, digest: str) -> str | None:
     product = context.store.whole_of(digest)
     if product is None:
         return None
-    item = f"{folder_of(product)}{ITEM}"
+    item = result_key(product, ITEM)
     if item not in context.storage.list(RESULTS, item):
         return None
     published = json.loads(context.storage.get(RESULTS, item))
@@ -128,7 +127,7 @@ def block(context: WorkerContext, step: Step, lost: Asked) -> bool:
 
 def finish(context: WorkerContext, step: Step, lost: Asked) -> bool:
     """Publish the map; what another attempt has published is whole if it has its item."""
-    storage, folder = context.storage, folder_of(step.job_id)
+    storage, folder = context.storage, result_key(step.job_id)
     if f"{folder}{ITEM}" not in storage.list(RESULTS, folder):
         planned = Plan.from_json(context.store.plan_of(step.job_id))
         attempts = context.store.attempts_of_blocks(step.job_id)
