@@ -66,6 +66,11 @@ def fetch(
     )
 
 
+def plain(media_type: str) -> str:
+    """A media type without its parameters, lower case."""
+    return media_type.partition(";")[0].strip().lower()
+
+
 def _ask(pool: httpcore.ConnectionPool, url: httpx.URL, limits: Limits) -> Fetched | httpx.URL:
     """The file, or where else it is."""
     headers = [
@@ -91,7 +96,7 @@ def _ask(pool: httpcore.ConnectionPool, url: httpx.URL, limits: Limits) -> Fetch
         if told.get("content-encoding", "identity").lower() != "identity":
             raise InvalidUpload(f"{shown} comes compressed; it must be given as it is.")
         content = _read(answer, told.get("content-length", ""), limits, shown)
-        return Fetched(content, told.get("content-type", "").partition(";")[0].strip().lower())
+        return Fetched(content, plain(told.get("content-type", "")))
 
 
 def _read(answer: httpcore.Response, announced: str, limits: Limits, shown: str) -> bytes:

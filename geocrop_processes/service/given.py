@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from geocrop_processes.errors import InvalidUpload, UnknownJob
-from geocrop_processes.service.fetch import Fetched, fetch
+from geocrop_processes.service.fetch import Fetched, fetch, plain
 from geocrop_processes.service.jobs import Job, JobStore
 from geocrop_processes.service.outward import Limits, check_address
 from geocrop_processes.service.steps import SUCCESSFUL
+from geocrop_processes.service.strict_json import brief
 from geocrop_processes.service.uploads import Upload
 from geocrop_processes.service.urls import public_url
 from geocrop_processes.settings import Settings
@@ -43,11 +44,11 @@ class FileKind:
             InvalidUpload: it is none of those that are allowed.
         """
         text = alternative if told is None else told
-        plain = text.partition(";")[0].strip().lower() if isinstance(text, str) else ""
-        if plain in self.media_types:
-            return plain
+        found = plain(text) if isinstance(text, str) else ""
+        if found in self.media_types:
+            return found
         raise InvalidUpload(
-            f"The media type is {_shown(told)}, allowed are {', '.join(self.media_types)}."
+            f"The media type is {brief(told)}, allowed are {', '.join(self.media_types)}."
         )
 
 
@@ -123,7 +124,7 @@ class Files:
         if about["size"] > max_bytes:
             raise InvalidUpload(f"It is too large: at most {max_bytes} bytes are allowed.")
         content = self.storage.get(RESULTS, result_key(about["folder"], about["file"]))
-        return Fetched(content, about["media_type"].partition(";")[0])
+        return Fetched(content, plain(about["media_type"]))
 
     def _successful(self, job_id: str) -> tuple[Job, Mapping[str, Any]]:
         """A successful job and its result."""
@@ -142,7 +143,7 @@ class Files:
             # compared one by one: what is told may be anything
             if told not in (None, "application/json") and kind.accept(told) != kind.as_object:
                 raise InvalidUpload(
-                    f"An object is {kind.as_object}, not {_shown(told)}, which is a text."
+                    f"An object is {kind.as_object}, not {brief(told)}, which is a text."
                 )
             try:
                 content = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
@@ -152,7 +153,7 @@ class Files:
         if not isinstance(value, str):
             forms = f"an object of {kind.as_object}, " if kind.as_object else ""
             raise InvalidUpload(
-                f"It is given as {_shown(given)}; allowed are {forms}a text in base64 with its `mediaType`, "
+                f"It is given as {brief(given)}; allowed are {forms}a text in base64 with its `mediaType`, "
                 "or a reference (`href`)."
             )
         media_type = kind.accept(told, kind.media_types[0] if len(kind.media_types) == 1 else "")
@@ -165,7 +166,7 @@ class Files:
         if encoding is None:
             return text.encode()
         if encoding != "base64":
-            raise InvalidUpload(f"The encoding is {_shown(encoding)}, allowed is base64.")
+            raise InvalidUpload(f"The encoding is {brief(encoding)}, allowed is base64.")
         try:
             return base64.b64decode("".join(text.split()), validate=True)
         except (binascii.Error, ValueError) as error:
@@ -183,7 +184,7 @@ class Files:
     def _by_reference(self, given: Mapping[str, Any], kind: FileKind) -> Taken:
         href, told = given["href"], given.get("type")
         if not isinstance(href, str) or not isinstance(told, str | None):
-            raise InvalidUpload(f"`href` and `type` must be texts, unlike {_shown(given)}.")
+            raise InvalidUpload(f"`href` and `type` must be texts, unlike {brief(given)}.")
         if told is not None:
             kind.accept(told)
         own = f"{public_url(self.settings)}/"
@@ -207,16 +208,10 @@ class Files:
 
 def _named(path: str) -> tuple[str, str]:
     """The job and the output that an address within this service names."""
-    plain = path.partition("?")[0].partition("#")[0]
-    match = _OWN.fullmatch(plain)
+    named = path.partition("?")[0].partition("#")[0]
+    match = _OWN.fullmatch(named)
     if match is None:
         raise InvalidUpload(
-            f"{_shown(plain)} is no address of an output of this service: jobs/.../results/... is one."
+            f"{brief(named)} is no address of an output of this service: jobs/.../results/... is one."
         )
     return match[1] or match[2], match[3]
-
-
-def _shown(value: Any) -> str:
-    """A value as JSON, not too long."""
-    text = json.dumps(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -4,7 +4,6 @@ Everything is checked before anything is stored or queued: first against the pro
 the domain's own checks, process by process (`checks`).
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -16,12 +15,13 @@ from jsonschema.exceptions import ValidationError, best_match
 from geocrop_processes.service.callbacks.subscriber import check_subscriber
 from geocrop_processes.service.checks import CHECK_OF
 from geocrop_processes.service.checks.desk import Desk, refusing
+from geocrop_processes.service.fetch import plain
 from geocrop_processes.service.given import FileKind, Files, Taken
 from geocrop_processes.service.problems import invalid, no_such_output
 from geocrop_processes.service.processes import FILE_INPUTS, Description
 from geocrop_processes.service.processes.description import media_types_of
-from geocrop_processes.service.referenced import plain, referenced
-from geocrop_processes.service.strict_json import read_json
+from geocrop_processes.service.referenced import referenced
+from geocrop_processes.service.strict_json import brief, read_json
 from geocrop_processes.service.uploads import Upload
 from geocrop_processes.settings import Settings
 
@@ -67,7 +67,7 @@ def parse(content: bytes) -> dict[str, Any]:
     except ValueError as error:
         raise invalid(f"The body of the request is no JSON: {error}.") from error
     if not isinstance(body, dict):
-        raise invalid(f"The body of the request must be a JSON object, not {_shown(body)}.")
+        raise invalid(f"The body of the request must be a JSON object, not {brief(body)}.")
     return body
 
 
@@ -119,7 +119,7 @@ def check_inputs(
 
 def _check_names(inputs: Any, described: Mapping[str, Any]) -> None:
     if not isinstance(inputs, dict):
-        raise invalid(f"`inputs` must be an object of values by their names, not {_shown(inputs)}.")
+        raise invalid(f"`inputs` must be an object of values by their names, not {brief(inputs)}.")
     for name in inputs:
         if name not in described:
             raise invalid(f"There is no input {name!r}; the inputs are: {', '.join(described)}.")
@@ -135,7 +135,7 @@ def _value(name: str, given: Any, schema: Mapping[str, Any], files: Files) -> An
     error = _error(given, schema)
     if error is not None:
         where = "".join(f"[{part!r}]" for part in error.absolute_path)
-        raise invalid(f"The input {name!r}{where} is {_shown(error.instance)}: {_allowed(error)}.")
+        raise invalid(f"The input {name!r}{where} is {brief(error.instance)}: {_allowed(error)}.")
     return int(given) if schema.get("type") == "integer" else given
 
 
@@ -154,17 +154,17 @@ def _check_format(name: str, given: Mapping[str, Any], schema: Mapping[str, Any]
     told, possible = given.get("mediaType"), media_types_of(schema)
     if told is not None and not (isinstance(told, str) and plain(told) in possible):
         raise invalid(
-            f"The mediaType of the input {name!r} is {_shown(told)}, allowed are {', '.join(possible)}."
+            f"The mediaType of the input {name!r} is {brief(told)}, allowed are {', '.join(possible)}."
         )
     encoding, usual = given.get("encoding"), schema.get("contentEncoding")
     if encoding is not None and encoding != usual:
         raise invalid(
-            f"The encoding of the input {name!r} is {_shown(encoding)}, allowed is {_shown(usual)}."
+            f"The encoding of the input {name!r} is {brief(encoding)}, allowed is {brief(usual)}."
         )
     # a client's own schema is never evaluated: it could name others to be fetched, and take for ever
     if not isinstance(given.get("schema"), str | dict | None):
         raise invalid(
-            f"The schema of the input {name!r} is {_shown(given['schema'])}, allowed are an address and an object."
+            f"The schema of the input {name!r} is {brief(given['schema'])}, allowed are an address and an object."
         )
 
 
@@ -194,7 +194,7 @@ def _request(body: Mapping[str, Any], process: Description, settings: Settings) 
         _check_outputs(outputs, process)
     response = body.get("response", "document")
     if response not in _RESPONSES:
-        raise invalid(f"`response` is {_shown(response)}, allowed are {', '.join(_RESPONSES)}.")
+        raise invalid(f"`response` is {brief(response)}, allowed are {', '.join(_RESPONSES)}.")
     options = {key: body[key] for key in ("outputs", "response") if body.get(key) is not None}
     if body.get("subscriber") is not None:
         options["subscriber"] = check_subscriber(body["subscriber"], settings)
@@ -204,7 +204,7 @@ def _request(body: Mapping[str, Any], process: Description, settings: Settings) 
 def _check_outputs(outputs: Any, process: Description) -> None:
     if not isinstance(outputs, dict):
         raise invalid(
-            f"`outputs` must be an object of options by outputs' names, not {_shown(outputs)}."
+            f"`outputs` must be an object of options by outputs' names, not {brief(outputs)}."
         )
     described = process["outputs"]
     for name, options in outputs.items():
@@ -212,20 +212,20 @@ def _check_outputs(outputs: Any, process: Description) -> None:
             raise no_such_output(name, list(described), status=400)
         if not isinstance(options, dict):
             raise invalid(
-                f"The options of output {name!r} must be an object, not {_shown(options)}."
+                f"The options of output {name!r} must be an object, not {brief(options)}."
             )
         mode = options.get("transmissionMode")
         offered = process["outputTransmission"]
         if mode is not None and mode not in offered:
             raise invalid(
-                f"The transmissionMode of output {name!r} is {_shown(mode)}, "
+                f"The transmissionMode of output {name!r} is {brief(mode)}, "
                 f"offered are {', '.join(m for m in _MODES if m in offered)}."
             )
         wanted = options.get("format")
         if wanted is not None:
             if not isinstance(wanted, dict):
                 raise invalid(
-                    f"The format of output {name!r} must be an object, not {_shown(wanted)}."
+                    f"The format of output {name!r} must be an object, not {brief(wanted)}."
                 )
             _check_written(name, wanted, described[name]["schema"])
 
@@ -237,16 +237,10 @@ def _check_written(name: str, wanted: Mapping[str, Any], schema: Mapping[str, An
     known = [*possible, *(kind.partition(";")[0] for kind in possible)]
     if told is not None and told not in known:
         raise invalid(
-            f"The mediaType of the output {name!r} is {_shown(told)}, offered are {', '.join(possible)}."
+            f"The mediaType of the output {name!r} is {brief(told)}, offered are {', '.join(possible)}."
         )
     encoding, usual = wanted.get("encoding"), schema.get("contentEncoding")
     if encoding is not None and encoding != usual:
         raise invalid(
-            f"The encoding of the output {name!r} is {_shown(encoding)}, offered is {_shown(usual)}."
+            f"The encoding of the output {name!r} is {brief(encoding)}, offered is {brief(usual)}."
         )
-
-
-def _shown(value: Any) -> str:
-    """A value as JSON, not too long."""
-    text = json.dumps(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."

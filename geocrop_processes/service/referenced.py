@@ -11,7 +11,7 @@ from typing import Any
 
 from geocrop_processes.errors import InvalidUpload, SourceUnavailable
 from geocrop_processes.service.edge import check_text
-from geocrop_processes.service.fetch import Fetched
+from geocrop_processes.service.fetch import Fetched, plain
 from geocrop_processes.service.given import Files
 from geocrop_processes.service.outward import Limits, shown_address
 from geocrop_processes.service.problems import Problem, invalid
@@ -61,11 +61,6 @@ def referenced(name: str, given: Mapping[str, Any], schema: Mapping[str, Any], f
             # a value is kept as JSON anyway
             return found
         return _read(found, _kind(found.media_type, kind, possible), schema)
-
-
-def plain(media_type: str) -> str:
-    """A media type without its parameters, lower case."""
-    return media_type.partition(";")[0].strip().lower()
 
 
 @contextmanager

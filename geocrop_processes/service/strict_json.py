@@ -29,6 +29,12 @@ def read_json(content: bytes) -> Any:
     return value
 
 
+def brief(value: Any) -> str:
+    """A value as JSON, not too long: for people who are told what is wrong with it."""
+    text = json.dumps(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")
 

@@ -1,11 +1,11 @@
 """Who is to be told of a job, as an execution request names it."""
 
-import json
 from typing import Any
 
 from geocrop_processes.errors import InvalidUpload
 from geocrop_processes.service.outward import Limits, check_address
 from geocrop_processes.service.problems import invalid
+from geocrop_processes.service.strict_json import brief
 from geocrop_processes.settings import Settings
 
 IN_PROGRESS, SUCCEEDED, FAILED = "inProgressUri", "successUri", "failedUri"
@@ -28,7 +28,7 @@ def check_subscriber(given: Any, settings: Settings) -> dict[str, str]:
         Problem: one of them is none that the service may ask (400), or there is none for the results.
     """
     if not isinstance(given, dict):
-        raise invalid(f"`subscriber` must be an object of addresses, not {_shown(given)}.")
+        raise invalid(f"`subscriber` must be an object of addresses, not {brief(given)}.")
     if not settings.callbacks.hosts:
         raise invalid(
             "`subscriber` is not offered here: this service calls no host back. Ask for the job's status instead."
@@ -47,14 +47,9 @@ def _check(name: str, address: Any, limits: Limits) -> None:
     if not isinstance(address, str) or len(address) > _MAX_ADDRESS:
         raise invalid(
             f"`{name}` of the subscriber must be an address of at most {_MAX_ADDRESS} characters, "
-            f"not {_shown(address)}."
+            f"not {brief(address)}."
         )
     try:
         check_address(address, limits)
     except InvalidUpload as error:
         raise invalid(f"`{name}` of the subscriber cannot be used: {error}") from error
-
-
-def _shown(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
