@@ -1,7 +1,5 @@
 """The routes of OGC API - Processes for jobs: their list, status, dismissal and results."""
 
-from typing import Any
-
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
@@ -26,7 +24,7 @@ from geocrop_processes.service.negotiation import of_json, page_links, wants_htm
 from geocrop_processes.service.outcome import Outcome
 from geocrop_processes.service.pages.views import job_page, jobs_page, results_page
 from geocrop_processes.service.problems import RESULT_NOT_READY, Problem
-from geocrop_processes.service.results import status_info
+from geocrop_processes.service.results import failure_of, status_info
 from geocrop_processes.service.steps import DISMISSED, FAILED, OPEN
 from geocrop_processes.service.urls import public_url
 
@@ -205,16 +203,5 @@ def outcome_of(host: Host, job: Job) -> Outcome:
     if job.status == DISMISSED:
         raise Problem(410, "Dismissed", f"The job {job.id} was dismissed: it has no results.")
     if job.status == FAILED:
-        raise _reason(job.error or {}, job.message)
+        raise failure_of(job)
     return Outcome.of_job(job, host.manager.describe(job.process))
-
-
-def _reason(error: dict[str, Any], message: str) -> Problem:
-    """Why a job failed."""
-    problem = Problem(
-        int(error.get("status", 500)),
-        error.get("title", "The job failed"),
-        error.get("detail", message),
-    )
-    problem.type = error.get("type", problem.type)
-    return problem

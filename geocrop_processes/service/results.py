@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from geocrop_processes.service.jobs import Entry
+from geocrop_processes.service.jobs import Entry, Job
+from geocrop_processes.service.problems import BLANK, Problem
 from geocrop_processes.service.steps import OPEN, SUCCESSFUL
 from geocrop_processes.service.urls import public_url
 from geocrop_processes.settings import Settings
@@ -46,6 +47,17 @@ def status_info(job: Entry, settings: Settings) -> dict[str, Any]:
         **{name: timestamp(at) for name, at in times.items() if at is not None},
         "links": links,
     }
+
+
+def failure_of(job: Job) -> Problem:
+    """Why a job has failed, as clients are told it."""
+    error = job.error or {}
+    return Problem(
+        int(error.get("status", 500)),
+        error.get("title", "The job failed"),
+        error.get("detail", job.message),
+        error.get("type", BLANK),
+    )
 
 
 def _link(rel: str, href: str, title: str) -> dict[str, str]:

@@ -15,7 +15,7 @@ from geocrop_processes.service.outward import shown_address
 from geocrop_processes.service.problems import MEDIA_TYPE, Problem
 from geocrop_processes.service.processes import DESCRIPTIONS
 from geocrop_processes.service.rendering import Renderer
-from geocrop_processes.service.results import job_url, status_info
+from geocrop_processes.service.results import failure_of, job_url, status_info
 from geocrop_processes.service.steps import DISMISSED
 
 _LEASE_S = 60.0
@@ -95,14 +95,7 @@ def message_of(context: WorkerContext, held: Delivery, job: Job) -> Message:
         renderer = Renderer(settings, context.storage)
         told = renderer.document(Outcome.of_job(job, DESCRIPTIONS[job.process]))
     else:
-        error = job.error or {}
         media_type = MEDIA_TYPE
-        told = {
-            "type": error.get("type", "about:blank"),
-            "title": error.get("title", "The job failed"),
-            "status": error.get("status", 500),
-            "detail": error.get("detail", job.message),
-            "instance": job_url(settings, job.id),
-        }
+        told = failure_of(job).document() | {"instance": job_url(settings, job.id)}
     name = f"msg_{job.id}_{held.occasion}_{held.messages + 1}"
     return Message(name, json.dumps(told).encode(), media_type, job_url(settings, job.id))
