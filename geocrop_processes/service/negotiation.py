@@ -34,16 +34,26 @@ def of_json(document: dict[str, Any]) -> Response:
     return Response(orjson.dumps(document), media_type="application/json")
 
 
+def asked_format(request: Request, *allowed: str) -> str | None:
+    """The parameter `f`, which says what an answer is written as; None where it is not there.
+
+    Raises:
+        Problem: it names none of those that are allowed.
+    """
+    asked = request.query_params.get("f")
+    if asked is not None and asked not in allowed:
+        raise invalid(f"The parameter 'f' is {asked[:60]!r}, allowed are {', '.join(allowed)}.")
+    return asked
+
+
 def wants_html(request: Request) -> bool:
     """Whether HTML is asked for explicitly; JSON is what everybody else gets.
 
     Raises:
         Problem: the parameter `f` names neither.
     """
-    asked = request.query_params.get("f")
+    asked = asked_format(request, "json", "html")
     if asked is not None:
-        if asked not in {"json", "html"}:
-            raise invalid(f"The parameter 'f' is {asked!r}, allowed are json, html.")
         return asked == "html"
     weights = dict.fromkeys(("text/html", "json"), 0.0)
     for media_type, weight in _accepted(request.headers.get("Accept", "")):

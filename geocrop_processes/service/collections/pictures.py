@@ -16,8 +16,8 @@ from geocrop_processes.service.collections.description import (
 from geocrop_processes.service.collections.everything import Collections
 from geocrop_processes.service.collections.said import DATETIME, Name
 from geocrop_processes.service.described import HTML, JSON, PNG, answer, formats, problems
-from geocrop_processes.service.negotiation import shown
-from geocrop_processes.service.problems import BLANK, Problem, invalid
+from geocrop_processes.service.negotiation import asked_format, shown
+from geocrop_processes.service.problems import BLANK, Problem
 from geocrop_processes.service.products import COLLECTION
 from geocrop_processes.service.tiles import PREFIX, SCHEME
 
@@ -90,12 +90,8 @@ def _tell_legends(router: APIRouter, collections: Collections) -> None:
 
 
 def _wants_png(request: Request) -> bool:
-    asked = request.query_params.get("f")
-    if asked is None:
-        return preferred(request, _LEGENDS) == PNG
-    if asked not in {"json", "png", "html"}:
-        raise invalid(f"The parameter 'f' is {asked[:60]!r}, allowed are json, png, html.")
-    return asked == "png"
+    asked = asked_format(request, "json", "png", "html")
+    return preferred(request, _LEGENDS) == PNG if asked is None else asked == "png"
 
 
 def _tell_tilesets(router: APIRouter, collections: Collections) -> None:

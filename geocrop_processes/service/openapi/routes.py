@@ -17,7 +17,7 @@ from geocrop_processes.service.described import (
     formats,
     query,
 )
-from geocrop_processes.service.negotiation import wants_html
+from geocrop_processes.service.negotiation import asked_format, wants_html
 from geocrop_processes.service.openapi.document import as_yaml
 from geocrop_processes.service.problems import invalid
 from geocrop_processes.service.urls import public_url
@@ -104,12 +104,8 @@ def page_files() -> StaticFiles:
 
 
 def _wanted(request: Request) -> str:
-    asked = request.query_params.get("f")
-    if asked is None:
-        return "html" if wants_html(request) else "json"
-    if asked not in _FORMATS:
-        raise invalid(f"The parameter 'f' is {asked!r}, allowed are {', '.join(_FORMATS)}.")
-    return asked
+    asked = asked_format(request, *_FORMATS)
+    return asked or ("html" if wants_html(request) else "json")
 
 
 def _page(ui: str, origin: str) -> Response:
