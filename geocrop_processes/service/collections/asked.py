@@ -12,13 +12,11 @@ from dataclasses import dataclass, replace
 
 from starlette.datastructures import QueryParams
 
-from geocrop_processes.service.collections.crs import CRS84, Box, Crs, parse
+from geocrop_processes.service.collections.crs import CRS84, RIGHT, UP, Box, Crs, parse
 from geocrop_processes.service.collections.scaling import Scaling, number, pairs, scaling_of
 from geocrop_processes.service.collections.times import Interval, between, interval_of
 from geocrop_processes.service.problems import invalid
 
-_RIGHT = {"e", "easting", "x", "lon", "long", "longitude"}
-_UP = {"n", "northing", "y", "lat", "latitude"}
 _DEGREES = {"lon", "long", "longitude", "lat", "latitude"}
 _METRES = {"e", "easting", "n", "northing"}
 _TIMES = {"time", "t", "datetime"}
@@ -136,7 +134,7 @@ def _subsets(query: QueryParams) -> Iterator[_Subset]:
                     f"The parameter 'subset' has {content[:120]!r} for the axis {axis!r}: allowed are a value, "
                     'or two with a colon between, such as Lat(-17.5:-17.3) or time("2022-09-01":"2023-05-31").'
                 )
-            if name not in _RIGHT | _UP | _TIMES or name in seen:
+            if name not in RIGHT | UP | _TIMES or name in seen:
                 why = "is there twice" if name in seen else "is none of E, N, Lon, Lat, time"
                 raise invalid(f"The parameter 'subset' names the axis {axis[:60]!r}, which {why}.")
             seen.add(name)
@@ -206,7 +204,7 @@ def _cut(area: Area, axis: str, low: str, high: str | None) -> Area:
         raise invalid(
             f"The parameter 'subset' names the axis {axis!r}; those of {area.crs.uri} are {names}."
         )
-    right = axis in _RIGHT
+    right = axis in RIGHT
     # the same axis by two names
     given = area.left > -math.inf or area.right < math.inf
     if (right and given) or (not right and (area.bottom > -math.inf or area.top < math.inf)):

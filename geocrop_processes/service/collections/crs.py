@@ -14,6 +14,10 @@ from geocrop_processes.service.problems import invalid
 
 DEGREES = 0.0001
 """The side of a pixel in degrees: 11 m of latitude, which is nearest to the 10 m of a map."""
+RIGHT = frozenset({"e", "easting", "x", "lon", "long", "longitude"})
+"""What requests call the axis to the right, lower case."""
+UP = frozenset({"n", "northing", "y", "lat", "latitude"})
+"""What they call the axis upwards."""
 _URI = "http://www.opengis.net/def/crs/"
 _NAME = re.compile(
     r"(?:https?://www\.opengis\.net/def/crs/|urn:ogc:def:crs:)?\[?"

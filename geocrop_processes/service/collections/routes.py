@@ -23,6 +23,7 @@ from geocrop_processes.service.collections.said import (
     COVERAGE_PARAMETERS,
     Name,
 )
+from geocrop_processes.service.collections.tilesets import tile_address
 from geocrop_processes.service.collections.varied import Varied
 from geocrop_processes.service.described import (
     GEOTIFF,
@@ -38,7 +39,6 @@ from geocrop_processes.service.jobs import JobStore
 from geocrop_processes.service.negotiation import of_json, shown, wants_html
 from geocrop_processes.service.pages.collections import collection_page, list_page
 from geocrop_processes.service.products import COLLECTION
-from geocrop_processes.service.tiles import tilejson_url
 from geocrop_processes.settings import Settings
 from geocrop_processes.storage import Storage
 
@@ -94,8 +94,7 @@ def _tell_collections(router: APIRouter, collections: Collections) -> None:
         if not wants_html(request):
             return JSONResponse(document)
         legend = legend_document(coverage, collections.settings)["classes"]
-        tilejson = tilejson_url(collections.settings, coverage.id)
-        tiles = tilejson.replace("tilejson.json", "{z}/{x}/{y}.png")
+        tiles = tile_address(collections.settings, coverage.id, "{z}", "{x}", "{y}")
         return collection_page(request, document, legend, tiles)
 
     @router.get(

@@ -7,15 +7,13 @@ from dataclasses import dataclass, replace
 
 from starlette.datastructures import QueryParams
 
-from geocrop_processes.service.collections.crs import PixelGrid
+from geocrop_processes.service.collections.crs import RIGHT, UP, PixelGrid
 from geocrop_processes.service.problems import invalid
 
 _NUMBER = re.compile(
     r"\s*[+-]?(?:\d{1,20}(?:\.\d{0,30})?|\.\d{1,30})(?:[eE][+-]?\d{1,2})?\s*", re.ASCII
 )
 _PAIR = re.compile(r"\s*([A-Za-z][A-Za-z0-9_-]{0,39})\s*\(([^()]*)\)\s*(,|$)", re.ASCII)
-_RIGHT = {"e", "easting", "x", "lon", "long", "longitude"}
-_UP = {"n", "northing", "y", "lat", "latitude"}
 _GROUPS = (
     ("scale-size",),
     # of earlier drafts; GDAL's driver asks by it
@@ -91,9 +89,9 @@ def _by_axis(name: str, kind: str, text: str) -> Scaling:
         if kind == "resolution" and not content.strip():
             continue
         value = _pixels(name, content) if kind == "size" else _above_zero(name, content)
-        if axis.lower() in _RIGHT and wish.right is None:
+        if axis.lower() in RIGHT and wish.right is None:
             wish = replace(wish, right=value)
-        elif axis.lower() in _UP and wish.up is None:
+        elif axis.lower() in UP and wish.up is None:
             wish = replace(wish, up=value)
         else:
             raise invalid(

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from geocrop_processes.publish.assets import KINDS
 from geocrop_processes.service.outcome import Outcome, Output
+from geocrop_processes.service.tiles import PREFIX, SCHEME
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Product:
     @classmethod
     def of_job(cls, base: str, job_id: str, figures: Mapping[str, Any] | None) -> "Product":
         """The map of a job of this service, which lies under the path `base`."""
-        tiles = f"{base}/tiles/{quote(job_id, safe='')}/WebMercatorQuad"
+        tiles = f"{base}{PREFIX}/{quote(job_id, safe='')}/{SCHEME}"
         return cls(f"{tiles}/{{z}}/{{x}}/{{y}}.png", f"{tiles}/tilejson.json", figures)
 
 
