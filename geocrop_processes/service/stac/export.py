@@ -15,7 +15,7 @@ from geocrop_processes.errors import InvalidRequest
 from geocrop_processes.service.jobs import JobStore
 from geocrop_processes.service.products import COLLECTION
 from geocrop_processes.service.schema import published
-from geocrop_processes.service.stac.addresses import Addresses
+from geocrop_processes.service.stac.addresses import GEOJSON, JSON, Addresses, link
 from geocrop_processes.service.stac.collection import DESCRIPTION, TITLE, description, together
 from geocrop_processes.settings import Settings
 from geocrop_processes.storage import RESULTS, Storage, result_key
@@ -94,12 +94,12 @@ def _write_item(
                 with (folder / Path(name).name).open("wb") as file:
                     file.writelines(storage.open_range(RESULTS, key, 0, size))
     links = [
-        _link("root", "../../catalog.json", title=TITLE),
-        _link("parent", "../collection.json"),
-        _link("collection", "../collection.json"),
+        link("root", "../../catalog.json", JSON, title=TITLE),
+        link("parent", "../collection.json", JSON),
+        link("collection", "../collection.json", JSON),
     ]
-    own = {"self", *(link["rel"] for link in links)}
-    links += [link for link in given["links"] if link["rel"] not in own]
+    own = {"self", *(each["rel"] for each in links)}
+    links += [each for each in given["links"] if each["rel"] not in own]
     _write(folder / f"{item['id']}.json", {**given, "collection": COLLECTION, "links": links})
 
 
@@ -109,12 +109,9 @@ def _write_above(
     """The collection and the catalogue."""
     title = f"{TITLE} of {settings.region.name}"
     links = [
-        _link("root", "../catalog.json", title=title),
-        _link("parent", "../catalog.json", title=title),
-        *(
-            _link("item", f"./{name}/{name}.json", "application/geo+json", title=of)
-            for name, of in names
-        ),
+        link("root", "../catalog.json", JSON, title=title),
+        link("parent", "../catalog.json", JSON, title=title),
+        *(link("item", f"./{name}/{name}.json", GEOJSON, title=of) for name, of in names),
     ]
     collection = {**description(settings), **together(store.contents(), settings), "links": links}
     (folder / COLLECTION).mkdir(exist_ok=True)
@@ -122,14 +119,10 @@ def _write_above(
     catalog = pystac.Catalog("geocrop", DESCRIPTION, title)
     document = catalog.to_dict(include_self_link=False)
     document["links"] = [
-        _link("root", "./catalog.json", title=title),
-        _link("child", f"./{COLLECTION}/collection.json", title=TITLE),
+        link("root", "./catalog.json", JSON, title=title),
+        link("child", f"./{COLLECTION}/collection.json", JSON, title=TITLE),
     ]
     _write(folder / "catalog.json", document)
-
-
-def _link(rel: str, href: str, media_type: str = "application/json", **more: str) -> Json:
-    return {"rel": rel, "href": href, "type": media_type, **more}
 
 
 def _write(path: Path, document: Json) -> None:
