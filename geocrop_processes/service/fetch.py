@@ -10,12 +10,11 @@ from geocrop_processes.errors import InvalidUpload, SourceUnavailable
 from geocrop_processes.service.outward import (
     Limits,
     Resolve,
-    answering,
+    answered,
     check_address,
     connections,
     public_addresses,
     shown_address,
-    target_of,
 )
 
 _REDIRECTS = 3
@@ -56,8 +55,7 @@ def fetch(
     with connections(limits, resolve, tls) as pool:
         for _ in range(_REDIRECTS + 1):
             url = check_address(address, limits)
-            with answering(address, limits):
-                answer = _ask(pool, url, limits)
+            answer = _ask(pool, url, limits)
             if isinstance(answer, Fetched):
                 return answer
             address = str(answer)
@@ -73,16 +71,10 @@ def plain(media_type: str) -> str:
 
 def _ask(pool: httpcore.ConnectionPool, url: httpx.URL, limits: Limits) -> Fetched | httpx.URL:
     """The file, or where else it is."""
-    headers = [
-        (b"Host", url.netloc),
-        (b"Accept", b"*/*"),
-        # what is unpacked could be of any size
-        (b"Accept-Encoding", b"identity"),
-    ]
+    # what is unpacked could be of any size
+    headers = [(b"Accept", b"*/*"), (b"Accept-Encoding", b"identity")]
     shown = shown_address(str(url))
-    with pool.stream(
-        "GET", target_of(url), headers=headers, extensions=limits.extensions
-    ) as answer:
+    with answered(pool, url, limits, headers) as answer:
         told = httpx.Headers(answer.headers)
         if answer.status in {301, 302, 303, 307, 308} and "location" in told:
             try:

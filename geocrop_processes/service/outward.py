@@ -44,11 +44,6 @@ class Limits:
         named = (host.strip().lower() for host in hosts.split(","))
         return cls(frozenset(host for host in named if host), max_bytes, timeout_s)
 
-    @property
-    def extensions(self) -> dict[str, Any]:
-        """How long each part of a request may take, as httpcore has it."""
-        return {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), self.timeout_s)}
-
 
 @contextmanager
 def connections(
@@ -68,28 +63,38 @@ def connections(
 
 
 @contextmanager
-def answering(address: str, limits: Limits) -> Iterator[None]:
-    """Tell in words why nothing comes of asking an address.
+def answered(
+    pool: httpcore.ConnectionPool,
+    url: httpx.URL,
+    limits: Limits,
+    headers: Iterable[tuple[bytes, bytes]],
+    message: bytes | None = None,
+) -> Iterator[httpcore.Response]:
+    """What is answered at a checked address: to GET, or to POST where there is a message; its body is not read yet.
 
     Raises:
-        SourceUnavailable: its server does not answer, or not in time.
+        SourceUnavailable: its server does not answer, or not in time; also while the body is read.
     """
-    try:
-        yield
-    except (httpcore.TimeoutException, TimeoutError) as error:
-        raise SourceUnavailable(
-            f"{shown_address(address)} did not come whole within {limits.timeout_s:g} s."
-        ) from error
-    except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
-        reason = str(error).rstrip(".")
-        raise SourceUnavailable(f"{shown_address(address)} cannot be fetched: {reason}.") from error
-
-
-def target_of(url: httpx.URL) -> httpcore.URL:
-    """A checked address as the connections know it."""
-    return httpcore.URL(
+    shown = shown_address(str(url))
+    target = httpcore.URL(
         scheme=b"https", host=url.raw_host, port=url.port or 443, target=url.raw_path
     )
+    extensions = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), limits.timeout_s)}
+    try:
+        with pool.stream(
+            "GET" if message is None else "POST",
+            target,
+            headers=[(b"Host", url.netloc), *headers],
+            content=message,
+            extensions=extensions,
+        ) as answer:
+            yield answer
+    except (httpcore.TimeoutException, TimeoutError) as error:
+        raise SourceUnavailable(
+            f"{shown} did not come whole within {limits.timeout_s:g} s."
+        ) from error
+    except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
+        raise SourceUnavailable(f"{shown} cannot be fetched: {str(error).rstrip('.')}.") from error
 
 
 def check_address(address: str, limits: Limits) -> httpx.URL:

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from geocrop_processes.service.outward import (
     Limits,
     Resolve,
-    answering,
+    answered,
     check_address,
     connections,
     public_addresses,
-    target_of,
 )
 
 
@@ -39,12 +38,9 @@ def send(
     """
     url = check_address(address, limits)
     given = [(name.encode(), value.encode()) for name, value in headers.items()]
-    given += [(b"Host", url.netloc), (b"Content-Length", str(len(content)).encode())]
+    given.append((b"Content-Length", str(len(content)).encode()))
     with (
         connections(limits, resolve, tls) as pool,
-        answering(address, limits),
-        pool.stream(
-            "POST", target_of(url), headers=given, content=content, extensions=limits.extensions
-        ) as answer,
+        answered(pool, url, limits, given, content) as answer,
     ):
         return int(answer.status)
