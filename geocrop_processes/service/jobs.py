@@ -83,7 +83,8 @@ class JobStore(ProductStore):
             UnknownJob: there is none of that name.
         """
         with self._database.read() as connection:
-            row = connection.execute(select(jobs).where(jobs.c.id == job_id)).first()
+            query = select(*Job.columns()).where(jobs.c.id == job_id)
+            row = connection.execute(query).first()
         if row is None:
             raise UnknownJob(f"There is no job {job_id!r}.")
         return Job.of_row(row)

@@ -4,6 +4,7 @@ The socket stays open while a server that has died is started again: clients wai
 `python -m geocrop_processes.service.listen DESCRIPTOR [APPLICATION]`
 """
 
+import gc
 import socket
 import sys
 
@@ -29,6 +30,10 @@ def main(descriptor: str, application: str = APPLICATION) -> None:
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACE_S,
     )
+    config.load()
+    # what was made so far stays to the end: to look through it for garbage again and again holds up requests
+    gc.collect()
+    gc.freeze()
     uvicorn.Server(config).run(sockets=[listener])
 
 

@@ -5,14 +5,13 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select
-from sqlalchemy.engine import Row
+from sqlalchemy import Column, ColumnElement, Connection, func, insert, select
 
 from geocrop_processes.service import steps
 from geocrop_processes.service.schema import Now, clock, jobs
 
-_TIMES = ("created", "updated", "started", "finished")
-"""The columns that hold moments."""
+_FIRST_TIME, _AFTER_TIMES = 5, 9
+"""Which fields of an entry are moments: from `created` to `finished`."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +38,15 @@ class Entry:
     """When its status became final."""
 
     @classmethod
-    def of_row(cls, row: Row[*tuple[Any, ...]]) -> Self:
-        """A row of the table of jobs that has each field's column."""
-        values = {field.name: getattr(row, field.name) for field in fields(cls)}
-        times = {name: _moment(values[name]) for name in _TIMES}
-        return cls(**values | times)
+    def columns(cls) -> Sequence[Column[Any]]:
+        """The columns of the table of jobs that have its fields, in their order."""
+        return [jobs.c[field.name] for field in fields(cls)]
+
+    @classmethod
+    def of_row(cls, row: Sequence[Any]) -> Self:
+        """What a row of these columns says."""
+        head, times, rest = row[:_FIRST_TIME], row[_FIRST_TIME:_AFTER_TIMES], row[_AFTER_TIMES:]
+        return cls(*head, *map(_moment, times), *rest)
 
 
 @dataclass(frozen=True)
@@ -146,11 +149,10 @@ def page(
     """A page of jobs, the newest first, and how many there are: one query, where the page holds any."""
     clauses = wanted.conditions()
     total = select(func.count()).select_from(jobs).where(*clauses)
-    shown = [jobs.c[field.name] for field in fields(Entry)]
-    query = select(*shown, total.scalar_subquery().label("total")).where(*clauses)
+    query = select(*Entry.columns(), total.scalar_subquery()).where(*clauses)
     rows = connection.execute(
         query.order_by(jobs.c.number.desc()).limit(limit).offset(offset)
     ).all()
     if not rows:
         return [], connection.execute(total).scalar_one()
-    return [Entry.of_row(row) for row in rows], rows[0].total
+    return [Entry.of_row(row[:-1]) for row in rows], rows[0][-1]

@@ -145,8 +145,8 @@ def processes_router(host: Host) -> APIRouter:
         preferred = Preferences.of(request)
         if runs_async(description, preferred=preferred.respond_async):
             submit = partial(_submitted, host, process_id, content)
-            job = await to_thread.run_sync(submit, limiter=limiter)
-            return await _as_job(host, job, preferred, request)
+            job, again = await to_thread.run_sync(submit, limiter=limiter)
+            return await _as_job(host, job, again, preferred, request)
         # one that cannot be answered is refused before anything is done
         wants_html(request)
         order = await to_thread.run_sync(_ordered, host, process_id, content, limiter=limiter)
@@ -155,7 +155,9 @@ def processes_router(host: Host) -> APIRouter:
     return router
 
 
-async def _as_job(host: Host, job: Job, preferred: Preferences, request: Request) -> Response:
+async def _as_job(
+    host: Host, job: Job, again: dict[str, str], preferred: Preferences, request: Request
+) -> Response:
     """A new job; or what came of it, where it ended while the client would wait, and may be answered so.
 
     The job is there: whatever goes wrong now, the client is told where it is, lest it ask for another one.
@@ -165,18 +167,26 @@ async def _as_job(host: Host, job: Job, preferred: Preferences, request: Request
     applied = ["respond-async"] * preferred.respond_async + [f"wait={wait_s}"] * (wait_s > 0)
     headers = {"Preference-Applied": ", ".join(applied)} if applied else {}
     try:
-        job = await ended(parts.store, job, wait_s)
-        if job.status not in OPEN and host.manager.runs_at_once(job.process):
-            return await run_in_threadpool(_results, host, job, request, applied[-1])
-        headers |= await run_in_threadpool(retry_after, parts.store, job)
+        if wait_s:
+            job = await ended(parts.store, job, wait_s)
+            if job.status not in OPEN and host.manager.runs_at_once(job.process):
+                return await run_in_threadpool(_results, host, job, request, applied[-1])
+            again = await run_in_threadpool(retry_after, parts.store, job)
     except GeoCropError as error:
         _LOG.warning("job %s: %s", job.id, error)
+    headers |= again
     headers["Location"] = job_url(parts.settings, job.id)
     return JSONResponse(status_info(job, parts.settings), 201, headers)
 
 
-def _submitted(host: Host, process_id: str, content: bytes) -> Job:
-    return host.manager.submit(process_id, _ordered(host, process_id, content))
+def _submitted(host: Host, process_id: str, content: bytes) -> tuple[Job, dict[str, str]]:
+    """A new job, and when to ask for it; without that, where the store has just gone away."""
+    job = host.manager.submit(process_id, _ordered(host, process_id, content))
+    try:
+        return job, retry_after(host.manager.parts.store, job)
+    except GeoCropError as error:
+        _LOG.warning("job %s: %s", job.id, error)
+        return job, {}
 
 
 def _results(host: Host, job: Job, request: Request, applied: str) -> Response:

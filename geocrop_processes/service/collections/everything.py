@@ -23,6 +23,7 @@ from geocrop_processes.service.jobs import JobStore
 from geocrop_processes.service.problems import BLANK, Problem
 from geocrop_processes.service.products import COLLECTION
 from geocrop_processes.settings import Settings
+from geocrop_processes.settings.sections import RegionSettings
 from geocrop_processes.storage import Storage
 
 _UNKNOWN = Legend((CropClass(1, "not mapped yet", "#000000"),))
@@ -40,14 +41,8 @@ class Collections:
 
     def __init__(self, settings: Settings, store: JobStore, storage: Storage) -> None:
         self.settings, self.store, self.storage = settings, store, storage
-
-    @property
-    def zones(self) -> tuple[Crs, ...]:
+        self.zones = _zones(settings.region)
         """The UTM zones of the region that is mapped."""
-        region = self.settings.region
-        lons = np.append(np.arange(region.west, region.east, 6.0), region.east)
-        codes = {utm_epsg(lon, lat) for lon in lons for lat in (region.south, region.north)}
-        return tuple(Crs("EPSG", str(code)) for code in sorted(codes))
 
     def get(self, name: str) -> Coverage:
         """A collection by its name: a product's job, or all of them.
@@ -119,6 +114,12 @@ class Collections:
         for c in own:
             codes[c.code] = known.get(c.name, NO_DATA)
         return None if all(codes[c.code] == c.code for c in own) else codes
+
+
+def _zones(region: RegionSettings) -> tuple[Crs, ...]:
+    lons = np.append(np.arange(region.west, region.east, 6.0), region.east)
+    codes = {utm_epsg(lon, lat) for lon in lons for lat in (region.south, region.north)}
+    return tuple(Crs("EPSG", str(code)) for code in sorted(codes))
 
 
 def degrees(coverage: Coverage) -> Box:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from geocrop_processes.service.collections.crs import Box
 from geocrop_processes.service.collections.times import Interval
@@ -36,7 +36,8 @@ def newest(
             return []
         clauses.append(published.c.begins == begins)
     page = select(published.c.number).where(*clauses).limit(limit)
-    return _items(connection, page.order_by(published.c.begins.desc(), _NEWEST))
+    page = page.order_by(published.c.begins.desc(), _NEWEST)
+    return _items(connection, list(connection.execute(page).scalars()))
 
 
 def page_of(
@@ -59,9 +60,11 @@ def page_of(
     if boxes:
         clauses.append(or_(*(and_(*_meeting(box)) for box in boxes)))
     count = select(func.count()).select_from(published).where(*clauses)
-    total = connection.execute(count).scalar_one()
-    page = select(published.c.number).where(*clauses).order_by(_NEWEST)
-    return _items(connection, page.limit(limit).offset(offset)), total
+    page = select(published.c.number, count.scalar_subquery()).where(*clauses).order_by(_NEWEST)
+    rows = connection.execute(page.limit(limit).offset(offset)).all()
+    if not rows:
+        return [], connection.execute(count).scalar_one()
+    return _items(connection, [row[0] for row in rows]), rows[0][1]
 
 
 def reach(connection: Connection) -> Interval:
@@ -71,14 +74,13 @@ def reach(connection: Connection) -> Interval:
     return _moment(start), _moment(end)
 
 
-def _items(connection: Connection, numbers: Select[tuple[int]]) -> list[Item]:
-    """The items of a page, in its order."""
-    wanted = list(connection.execute(numbers).scalars())
+def _items(connection: Connection, numbers: Sequence[int]) -> list[Item]:
+    """The items of these numbers, in their order."""
     rows = connection.execute(
-        select(items.c.number, items.c.item).where(items.c.number.in_(wanted))
+        select(items.c.number, items.c.item).where(items.c.number.in_(numbers))
     )
     found = {row.number: row.item for row in rows}
-    return [found[number] for number in wanted]
+    return [found[number] for number in numbers]
 
 
 def _within(interval: Interval | None) -> list[ColumnElement[bool]]:
