@@ -12,7 +12,7 @@ import typer
 from rich.markup import escape
 from typer.exceptions import TyperException
 
-from geocrop_processes import cli_accuracy, cli_learning, cli_models, cli_service
+from geocrop_processes import cli_accuracy, cli_database, cli_learning, cli_models, cli_service
 from geocrop_processes.cli_place import CatalogAddress, Lat, Lon, Radius, Year, seen_season, served
 from geocrop_processes.cli_text import AsJson, bar, err, print_json, print_product
 from geocrop_processes.domain.aoi import Aoi
@@ -40,6 +40,7 @@ app.command("sample-design")(cli_accuracy.sample_design)
 app.command("simulated-labels", hidden=True)(cli_accuracy.simulated_labels)
 app.add_typer(cli_service.jobs, name="jobs")
 app.add_typer(cli_service.catalog, name="catalog")
+app.add_typer(cli_database.database, name="database")
 app.add_typer(cli_models.models, name="models")
 
 

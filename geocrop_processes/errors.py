@@ -33,6 +33,7 @@
     ├── Abandoned                 whoever wanted it does not any more; exit code 1
     └── Inconsistent              parts that do not belong together; exit code 1
         ├── UnusableScene         a STAC item that lacks what a scene needs
+        ├── UnusableStore         a job store of another version, or in a database that lacks what it needs
         ├── UnusableBaseline      a land-cover baseline that is no raster of class codes
         └── UnusableModel         a model whose files, features or legend do not fit
 
@@ -175,6 +176,10 @@ class UnusableScene(Inconsistent):
 
 class UnusableBaseline(Inconsistent):
     """A land-cover baseline is no raster of class codes."""
+
+
+class UnusableStore(Inconsistent):
+    """The job store is of another version of GeoCrop, or its database lacks what a store needs."""
 
 
 class UnusableModel(Inconsistent):

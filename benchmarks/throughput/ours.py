@@ -20,8 +20,9 @@ from geocrop_processes.publish.record import MapRecord, SourceScene
 from geocrop_processes.publish.stac import build_item
 from geocrop_processes.publish.tally import Tally
 from geocrop_processes.service import products
+from geocrop_processes.service.database import Database
 from geocrop_processes.service.embedded import run
-from geocrop_processes.service.schema import Database, jobs
+from geocrop_processes.service.schema import jobs
 from geocrop_processes.settings import ServiceSettings, Settings
 
 _FIRST = datetime(2026, 1, 1, tzinfo=UTC)

@@ -9,25 +9,15 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Column, Connection, Integer, String, Table, Text, exists, insert, select
+from sqlalchemy import Connection, insert, select
 
 from geocrop_processes.domain.legend import CropClass, shown
-from geocrop_processes.service.schema import items, metadata, published
+from geocrop_processes.service.schema import classes
 
 logger = logging.getLogger(__name__)
 
-classes = Table(
-    "classes",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("code", Integer, nullable=False, unique=True),
-    Column("colour", String(7), nullable=False),
-)
-
 _CODES = range(1, 255)
 _PATH = ("assets", "class-map", "classification:classes")
-_PAGE = 500
-"""Products whose classes are held at once."""
 
 
 def all_classes(connection: Connection) -> tuple[CropClass, ...]:
@@ -45,27 +35,6 @@ def take_in(connection: Connection, item: Mapping[str, Any]) -> None:
     if any(c.name not in known for c in _stated(stated)):
         _lock(connection)
         _assign(connection, stated)
-
-
-def fill(connection: Connection) -> None:
-    """Give codes to the classes of all listed products, in the order in which they came, where none has one."""
-    _lock(connection)
-    if not unfilled(connection):
-        return
-    page = (
-        select(items.c.item[_PATH])
-        .join(published, published.c.number == items.c.number)
-        .order_by(items.c.number)
-    )
-    for rows in connection.execute(page).partitions(_PAGE):
-        for (stated,) in rows:
-            _assign(connection, stated or ())
-
-
-def unfilled(connection: Connection) -> bool:
-    """Whether there are products and no classes: the store is of an earlier version."""
-    empty, some = ~exists(select(classes.c.code)), exists(select(published.c.number))
-    return bool(connection.execute(select(empty & some)).scalar_one())
 
 
 def _assign(connection: Connection, stated: Sequence[Mapping[str, Any]]) -> None:

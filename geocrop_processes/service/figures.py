@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from geocrop_processes.domain.aoi import Aoi
+from geocrop_processes.service.database import Database
 from geocrop_processes.service.reuse import lacking, measurable
-from geocrop_processes.service.schema import Database, jobs
+from geocrop_processes.service.schema import jobs
 from geocrop_processes.service.steps import SUCCESSFUL
 
 _RECENT = 32

@@ -13,11 +13,12 @@ from sqlalchemy import func, select, update
 from geocrop_processes.errors import UnknownJob
 from geocrop_processes.service import budget, products, records, reports, reuse, steps
 from geocrop_processes.service.callbacks.due import Deliveries
+from geocrop_processes.service.database import Database, address_of
 from geocrop_processes.service.figures import Past
 from geocrop_processes.service.pace import Pace
 from geocrop_processes.service.product_store import ProductStore
 from geocrop_processes.service.records import Entry, Job
-from geocrop_processes.service.schema import Database, clock, jobs, plans
+from geocrop_processes.service.schema import clock, jobs, plans
 from geocrop_processes.service.steps import Step
 from geocrop_processes.service.together import Together
 from geocrop_processes.settings import Settings
@@ -53,7 +54,7 @@ class JobStore(ProductStore):
     @classmethod
     def of(cls, settings: Settings) -> "JobStore":
         """The store that a deployment's settings name."""
-        url = settings.service.database or f"sqlite:///{settings.data.absolute() / 'jobs.db'}"
+        url = address_of(settings)
         return cls(url, lease_s=settings.service.lease_s, attempts=settings.service.attempts)
 
     def close(self) -> None:

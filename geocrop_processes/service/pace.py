@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection, case, func, select
 
+from geocrop_processes.service.database import Database
 from geocrop_processes.service.reuse import measurable
-from geocrop_processes.service.schema import Database, jobs, steps
+from geocrop_processes.service.schema import jobs, steps
 from geocrop_processes.service.steps import DUE, LEASED, SUCCESSFUL
 
 SHORTEST_S, LONGEST_S = 1, 60

@@ -1,14 +1,11 @@
 """The products of the job store: which there are, who uses them, what they are together."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy.exc import IntegrityError
-
-from geocrop_processes.service import class_codes, products, reuse
-from geocrop_processes.service.schema import Database
+from geocrop_processes.service import products, reuse
+from geocrop_processes.service.database import Database
 
 
 class ProductStore:
@@ -23,7 +20,6 @@ class ProductStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._catch_up()
 
     def whole_of(self, digest: str) -> str | None:
         """The newest product of a digest that lacks nothing."""
@@ -92,17 +88,3 @@ class ProductStore:
         """What all products are together."""
         with self._database.read() as connection:
             return products.contents(connection)
-
-    def _catch_up(self) -> None:
-        """List what an earlier version has published, and give codes to its classes."""
-        with self._database.read() as connection:
-            unfilled = class_codes.unfilled(connection)
-        if unfilled:
-            with self._database.write() as connection:
-                class_codes.fill(connection)
-        with self._database.read() as connection:
-            missing = products.unlisted(connection)
-        for number in missing:
-            # another process may be doing the same
-            with suppress(IntegrityError), self._database.write() as connection:
-                products.list_again(connection, number)

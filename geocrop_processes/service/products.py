@@ -214,21 +214,7 @@ def hold(connection: Connection, product: str) -> None:
         kept = select(items.c.number).where(items.c.job_id == product)
         number = connection.execute(kept).scalar()
         if number is not None:
-            list_again(connection, number)
-
-
-def unlisted(connection: Connection) -> Sequence[int]:
-    """The numbers of items that are used and not listed: those of a store that knew no list."""
-    used = exists().where(jobs.c.product == items.c.job_id, jobs.c.status == SUCCESSFUL)
-    listed = exists().where(published.c.number == items.c.number)
-    query = select(items.c.number).where(used, ~listed).order_by(items.c.number)
-    return list(connection.execute(query).scalars())
-
-
-def list_again(connection: Connection, number: int) -> None:
-    """List a product whose item is kept."""
-    kept = connection.execute(select(items).where(items.c.number == number)).one()
-    _list(connection, number, kept.job_id, kept.item)
+            _list_again(connection, number)
 
 
 def in_use(connection: Connection, product: str) -> bool:
@@ -241,6 +227,12 @@ def left_behind(connection: Connection, job_id: str) -> Sequence[str]:
     """Whose files a closed job leaves behind: its own, and those that no successful job uses any more."""
     product = connection.execute(select(jobs.c.product).where(jobs.c.id == job_id)).scalar()
     return [name for name in {job_id, product} if name and not in_use(connection, name)]
+
+
+def _list_again(connection: Connection, number: int) -> None:
+    """List a product whose item is kept."""
+    kept = connection.execute(select(items).where(items.c.number == number)).one()
+    _list(connection, number, kept.job_id, kept.item)
 
 
 def _list(connection: Connection, number: int, job_id: str, item: dict[str, Any]) -> None:

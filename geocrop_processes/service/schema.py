@@ -1,13 +1,10 @@
-"""The tables of the job store, and how its database is opened, read and written."""
+"""The tables of the job store, as this version has them, and the clock that all share.
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
-from pathlib import Path
+Whoever changes a table adds a revision to `migrations`, and names it in `revisions`.
+"""
+
 from typing import Any
 
-import orjson
 from sqlalchemy import (
     JSON,
     Boolean,
@@ -22,28 +19,11 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    create_engine,
-    event,
-    inspect,
-    make_url,
     select,
-)
-from sqlalchemy.exc import (
-    DataError,
-    DBAPIError,
-    IntegrityError,
-    ProgrammingError,
-    TimeoutError,  # noqa: A004 - SQLAlchemy's name
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
-from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
-
-from geocrop_processes.errors import StoreUnavailable
-
-_BUSY_S = 30
-"""Seconds that one writer waits for another."""
 
 metadata = MetaData()
 
@@ -99,18 +79,22 @@ steps = Table(
     Index("steps_by_job", "job_id", "state"),
 )
 
+
+def _place() -> list[Column[Any]]:
+    """Where and when a product is: its collection, the sides of its box in degrees, seconds since 1970."""
+    sides = ("west", "south", "east", "north", "begins", "ends")
+    return [
+        Column("collection", String(64), nullable=False),
+        *(Column(side, Double, nullable=False) for side in sides),
+    ]
+
+
 items = Table(
     "items",
     metadata,
     Column("number", Integer, primary_key=True),
     Column("job_id", String(64), ForeignKey("jobs.id"), nullable=False, unique=True),
-    Column("collection", String(64), nullable=False),
-    Column("west", Double, nullable=False),
-    Column("south", Double, nullable=False),
-    Column("east", Double, nullable=False),
-    Column("north", Double, nullable=False),
-    Column("begins", Double, nullable=False),
-    Column("ends", Double, nullable=False),
+    *_place(),
     Column("item", JSON, nullable=False),
 )
 
@@ -120,13 +104,7 @@ published = Table(
     metadata,
     Column("number", ForeignKey("items.number"), primary_key=True, autoincrement=False),
     Column("job_id", String(64), nullable=False, unique=True),
-    Column("collection", String(64), nullable=False),
-    Column("west", Double, nullable=False),
-    Column("south", Double, nullable=False),
-    Column("east", Double, nullable=False),
-    Column("north", Double, nullable=False),
-    Column("begins", Double, nullable=False),
-    Column("ends", Double, nullable=False),
+    *_place(),
     Column("created", Double),
     Column("season", Integer, index=True),
     Column("as_of", String(16)),
@@ -149,6 +127,14 @@ footprints = Table(
     Column("shape", LargeBinary, nullable=False),
 )
 
+# the classes of all products that were ever listed, and the code that each has in `crop-maps`
+classes = Table(
+    "classes",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("code", Integer, nullable=False, unique=True),
+    Column("colour", String(7), nullable=False),
+)
 
 deliveries = Table(
     "deliveries",
@@ -195,100 +181,3 @@ def _now_of_sqlite(_element: Now, _compiler: SQLCompiler, **_: Any) -> str:
 def clock(connection: Connection) -> float:
     """The database's time, as `Now`."""
     return float(connection.execute(select(Now())).scalar_one())
-
-
-class Database:
-    """Connections to the store; its tables are made where they are missing.
-
-    Args:
-        url: SQLAlchemy's address, of SQLite or PostgreSQL.
-
-    Open one in each process: connections do not survive a fork.
-    """
-
-    def __init__(self, url: str) -> None:
-        sqlite = make_url(url).get_backend_name() == "sqlite"
-        if sqlite:
-            Path(make_url(url).database or "").parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(
-            url,
-            pool_size=16,
-            max_overflow=64,
-            pool_timeout=_BUSY_S,
-            connect_args={"timeout": _BUSY_S} if sqlite else {},
-            # most of what a page of products costs is reading their items
-            json_deserializer=orjson.loads,
-            # what JSON does not know is no JSON that could be read again
-            json_serializer=partial(json.dumps, allow_nan=False),
-        )
-        if sqlite:
-            event.listen(engine, "connect", _tune)
-            event.listen(engine, "begin", _begin)
-        # to PostgreSQL begin and commit are two more round trips, and give a reader nothing
-        self._reader = engine if sqlite else engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._writer = engine.execution_options(writes=True)
-        self._make_tables()
-
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
-        """A connection whose queries each see one state of the store; those of SQLite all see the same."""
-        with _translated(), self._reader.begin() as connection:
-            yield connection
-
-    @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """A transaction that changes the store: whole, or not at all."""
-        with _translated(), self._writer.begin() as connection:
-            yield connection
-
-    def close(self) -> None:
-        """Close every connection."""
-        self._reader.dispose()
-
-    @retry(
-        # processes that start together switch a new file of SQLite to its log at once
-        # those of PostgreSQL find what the other is just making
-        retry=retry_if_exception_type((StoreUnavailable, IntegrityError, ProgrammingError)),
-        stop=stop_after_delay(5),
-        wait=wait_random_exponential(multiplier=0.05, max=0.5),
-        reraise=True,
-    )
-    def _make_tables(self) -> None:
-        with self.write() as connection:
-            metadata.create_all(connection)
-            _renew_tables(connection)
-
-
-def _renew_tables(connection: Connection) -> None:
-    """Make the tables of an earlier version those of this one."""
-    columns = {column["name"] for column in inspect(connection).get_columns(steps.name)}
-    if "failures" not in columns:
-        failures = "failures INTEGER DEFAULT 0 NOT NULL"
-        connection.exec_driver_sql(f"ALTER TABLE steps ADD COLUMN {failures}")
-    if "payload" in columns:
-        connection.exec_driver_sql("ALTER TABLE steps DROP COLUMN payload")
-
-
-def _tune(connection: Any, _record: Any) -> None:
-    """Leave transactions to SQLAlchemy; readers do not wait for writers."""
-    connection.isolation_level = None
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA foreign_keys=ON")
-
-
-def _begin(connection: Connection) -> None:
-    """Whoever will write takes the lock first: one that waits for it later can wait for ever."""
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except (IntegrityError, ProgrammingError, DataError):
-        # ours: what was asked was wrong, not that the store is away
-        raise
-    except (DBAPIError, TimeoutError) as error:
-        reason = " ".join(str(getattr(error, "orig", None) or error).split()).rstrip(".")
-        raise StoreUnavailable(f"The job store does not answer: {reason}.") from error

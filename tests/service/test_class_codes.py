@@ -8,7 +8,7 @@ from threading import Barrier
 import pytest
 
 from geocrop_processes.service import class_codes
-from geocrop_processes.service.schema import Database
+from geocrop_processes.service.database import Database
 from tests.servers import postgresql
 
 

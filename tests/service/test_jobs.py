@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import Select, Update, create_engine, event, text, update
 
 from geocrop_processes.errors import StoreUnavailable, UnknownJob
+from geocrop_processes.service.database import Database
 from geocrop_processes.service.jobs import JobStore
 from geocrop_processes.service.results import timestamp
-from geocrop_processes.service.schema import Database, steps
+from geocrop_processes.service.schema import steps
 from geocrop_processes.service.steps import KINDS, Step
 
 MAP = "crop-classification"
@@ -244,20 +245,6 @@ def test_whoever_changes_steps_by_what_their_job_is_holds_the_job_first(
     for each in transactions:
         if "step" in each:
             assert each.split()[0] == "job"
-
-
-def test_a_store_of_an_earlier_version_is_used_as_it_is(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'jobs.db'}"
-    store = JobStore(url, lease_s=60, attempts=3)
-    store.add("a", "echo", {}, {})
-    with store._database.write() as connection:
-        connection.execute(text("alter table steps drop column failures"))
-        connection.execute(text("alter table steps add column payload JSON default '{}' not null"))
-    store.close()
-    store = JobStore(url, lease_s=60, attempts=3)
-    store.add("b", "echo", {}, {})
-    assert {claimed(store).job_id, claimed(store).job_id} == {"a", "b"}
-    store.close()
 
 
 def test_a_store_that_breaks_does_not_answer(store: JobStore, tmp_path: Path) -> None:
@@ -521,6 +508,6 @@ def test_what_was_committed_is_there_after_the_process_ended(tmp_path: Path) -> 
 def test_a_store_that_cannot_be_opened_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Database._make_tables.retry, "stop", lambda _state: True)
+    monkeypatch.setattr(Database._prepare.retry, "stop", lambda _state: True)
     with pytest.raises(StoreUnavailable, match=r"does not answer: unable to open database file\."):
         JobStore(f"sqlite:///{tmp_path}", lease_s=60, attempts=3)

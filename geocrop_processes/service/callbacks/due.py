@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, func, insert, select, update
 
 from geocrop_processes.service.callbacks.subscriber import IN_PROGRESS
-from geocrop_processes.service.schema import Database, clock, deliveries, jobs
+from geocrop_processes.service.database import Database
+from geocrop_processes.service.schema import clock, deliveries, jobs
 
 DUE, LEASED, DONE, GIVEN_UP = "due", "leased", "done", "given up"
 """The states of deliveries."""

@@ -15,9 +15,7 @@ from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 
 from geocrop_processes.domain.legend import CropClass, Legend
-from geocrop_processes.service.class_codes import classes
 from geocrop_processes.service.collections.everything import Collections
-from geocrop_processes.service.jobs import JobStore
 
 CODES = range(1, 255)
 
@@ -193,20 +191,6 @@ def test_a_class_keeps_its_code_whatever_products_a_process_has_seen(shop: Any) 
     assert codes(shop) == known
     shop.store.dismiss("job-1")
     assert codes(shop) == known
-
-
-def test_classes_of_an_earlier_versions_store_get_their_codes_in_the_order_of_its_products(
-    shop: Any,
-) -> None:
-    shop.publish("job-1", legend=COTTON)
-    shop.publish("job-2", lon=30.3)
-    known = codes(shop)
-    assert known == {"cotton": 1, "soybean": 4, "maize": 7, "water": 13}
-    with shop.store.database.write() as connection:
-        classes.drop(connection)
-    opened = JobStore(f"sqlite:///{shop.folder / 'jobs.db'}", lease_s=60, attempts=3)
-    assert codes(shop) == known
-    opened.close()
 
 
 def test_classes_for_which_no_code_is_left_have_none(shop: Any) -> None:

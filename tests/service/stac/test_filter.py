@@ -503,20 +503,6 @@ def test_what_is_declared_is_there(client: TestClient) -> None:
     assert "http://www.opengis.net/spec/cql2/1.0/conf/cql2-text" in declared
 
 
-def test_products_of_a_store_that_knew_no_list_are_found(tmp_path: Path) -> None:
-    database = f"sqlite:///{tmp_path / 'jobs.db'}"
-    store = JobStore(database, lease_s=60, attempts=3)
-    publish(store, item_of(0))
-    with store._database.write() as connection:
-        for table in ("published", "footprints"):
-            connection.exec_driver_sql(f"DROP TABLE {table}")
-    store.close()
-    again = JobStore(database, lease_s=60, attempts=3)
-    items, total = again.items(area=shapely.Point(28.2, -17.8))
-    assert (total, items[0]["id"]) == (1, "job-0")
-    again.close()
-
-
 def test_a_product_is_listed_as_long_as_a_job_uses_it(store: JobStore) -> None:
     item = item_of(0)
     for name in ("job-0", "other"):
