@@ -65,7 +65,7 @@ class Search:
         if self.ids is not None:
             clauses.append(published.c.job_id.in_(self.ids))
         if self.bbox is not None:
-            clauses += _meets(self.bbox)
+            clauses += meets(self.bbox)
         if self.start is not None:
             clauses.append(published.c.ends >= self.start.timestamp())
         if self.end is not None:
@@ -116,12 +116,16 @@ def find(
     ).scalar_one()
     page = select(published.c.number).where(*clauses)
     page = page.order_by(*asked.order, published.c.number.desc()).limit(limit).offset(offset)
-    numbers = list(connection.execute(page).scalars())
+    return items_of(connection, list(connection.execute(page).scalars())), total
+
+
+def items_of(connection: Connection, numbers: Sequence[int]) -> list[dict[str, Any]]:
+    """The items of these numbers, in their order."""
     rows = connection.execute(
         select(items.c.number, items.c.item).where(items.c.number.in_(numbers))
     )
     found = {row.number: row.item for row in rows}
-    return [found[number] for number in numbers], total
+    return [found[number] for number in numbers]
 
 
 def item_of(connection: Connection, job_id: str) -> dict[str, Any] | None:
@@ -148,7 +152,7 @@ def related(
     candidates = (
         select(footprints.c.number, footprints.c.shape)
         .join(published, published.c.number == footprints.c.number)
-        .where(*_meets(shape.bounds))
+        .where(*meets(shape.bounds))
     )
     numbers: list[int] = []
     for rows in connection.execute(candidates).partitions(_SHAPES):
@@ -271,7 +275,8 @@ def _place(item: dict[str, Any]) -> dict[str, Any]:
     return {**box, "collection": collection, "begins": begins, "ends": ends}
 
 
-def _meets(box: Sequence[float]) -> list[ColumnElement[bool]]:
+def meets(box: Sequence[float]) -> list[ColumnElement[bool]]:
+    """The clauses: a product's box meets this one (west, south, east, north), degrees."""
     west, south, east, north = box
     return [
         published.c.west <= east,

@@ -11,7 +11,8 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from geocrop_processes.service.collections.crs import Box
 from geocrop_processes.service.collections.times import Interval
-from geocrop_processes.service.schema import items, published
+from geocrop_processes.service.products import items_of, meets
+from geocrop_processes.service.schema import published
 
 Item = dict[str, Any]
 
@@ -29,7 +30,7 @@ def newest(
         interval: the time; that of the newest season that meets the box where None.
         limit: the most products.
     """
-    clauses = [*_within(interval), *_meeting(box)]
+    clauses = [*_within(interval), *meets(box)]
     if interval is None:
         begins = _first(connection, published.c.begins.desc(), clauses)
         if begins is None:
@@ -37,7 +38,7 @@ def newest(
         clauses.append(published.c.begins == begins)
     page = select(published.c.number).where(*clauses).limit(limit)
     page = page.order_by(published.c.begins.desc(), _NEWEST)
-    return _items(connection, list(connection.execute(page).scalars()))
+    return items_of(connection, list(connection.execute(page).scalars()))
 
 
 def page_of(
@@ -58,13 +59,13 @@ def page_of(
     """
     clauses = _within(interval)
     if boxes:
-        clauses.append(or_(*(and_(*_meeting(box)) for box in boxes)))
+        clauses.append(or_(*(and_(*meets(box)) for box in boxes)))
     count = select(func.count()).select_from(published).where(*clauses)
     page = select(published.c.number, count.scalar_subquery()).where(*clauses).order_by(_NEWEST)
     rows = connection.execute(page.limit(limit).offset(offset)).all()
     if not rows:
         return [], connection.execute(count).scalar_one()
-    return _items(connection, [row[0] for row in rows]), rows[0][1]
+    return items_of(connection, [row[0] for row in rows]), rows[0][1]
 
 
 def reach(connection: Connection) -> Interval:
@@ -72,15 +73,6 @@ def reach(connection: Connection) -> Interval:
     start = _first(connection, published.c.begins, [])
     end = _first(connection, published.c.ends.desc(), [])
     return _moment(start), _moment(end)
-
-
-def _items(connection: Connection, numbers: Sequence[int]) -> list[Item]:
-    """The items of these numbers, in their order."""
-    rows = connection.execute(
-        select(items.c.number, items.c.item).where(items.c.number.in_(numbers))
-    )
-    found = {row.number: row.item for row in rows}
-    return [found[number] for number in numbers]
 
 
 def _within(interval: Interval | None) -> list[ColumnElement[bool]]:
@@ -91,16 +83,6 @@ def _within(interval: Interval | None) -> list[ColumnElement[bool]]:
     if end is not None:
         clauses.append(published.c.begins <= end.timestamp())
     return clauses
-
-
-def _meeting(box: Box) -> list[ColumnElement[bool]]:
-    west, south, east, north = box
-    return [
-        published.c.west <= east,
-        published.c.east >= west,
-        published.c.south <= north,
-        published.c.north >= south,
-    ]
 
 
 def _first(
