@@ -32,14 +32,14 @@ def take_in(connection: Connection, item: Mapping[str, Any]) -> None:
     for key in _PATH:
         stated = stated.get(key) or {}
     known = {c.name for c in all_classes(connection)}
-    if any(c.name not in known for c in _stated(stated)):
+    if any(c.name not in known for c in classes_of(stated)):
         _lock(connection)
         _assign(connection, stated)
 
 
 def _assign(connection: Connection, stated: Sequence[Mapping[str, Any]]) -> None:
     known = {c.name: c.code for c in all_classes(connection)}
-    for c in _stated(stated):
+    for c in classes_of(stated):
         if c.name in known:
             continue
         taken = set(known.values())
@@ -52,7 +52,7 @@ def _assign(connection: Connection, stated: Sequence[Mapping[str, Any]]) -> None
         connection.execute(insert(classes).values(row))
 
 
-def _stated(stated: Sequence[Mapping[str, Any]]) -> list[CropClass]:
+def classes_of(stated: Sequence[Mapping[str, Any]]) -> list[CropClass]:
     """Of the class objects of STAC's classification extension those that are classes."""
     return [
         CropClass(c["value"], shown(c["title"]), f"#{c['color_hint'].lower()}")

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from geocrop_processes.domain.legend import CropClass, Legend, shown
+from geocrop_processes.domain.legend import Legend
 from geocrop_processes.models import confidence
 from geocrop_processes.publish.cog import CLASS_BAND, CONFIDENCE_BANDS, Band
+from geocrop_processes.service.class_codes import classes_of
 from geocrop_processes.service.problems import invalid
 
 Json = dict[str, Any]
@@ -66,18 +67,7 @@ class Field:
 
 def legend_of(item: Mapping[str, Any]) -> Legend:
     """The classes of a product, out of its STAC item."""
-    return legend_of_classes(item["assets"]["class-map"]["classification:classes"])
-
-
-def legend_of_classes(classes: Sequence[Mapping[str, Any]]) -> Legend:
-    """A legend of the class objects of STAC's classification extension."""
-    return Legend(
-        tuple(
-            CropClass(c["value"], shown(c["title"]), f"#{c['color_hint'].lower()}")
-            for c in classes
-            if not c.get("nodata")
-        )
-    )
+    return Legend(tuple(classes_of(item["assets"]["class-map"]["classification:classes"])))
 
 
 def fields_of(item: Mapping[str, Any], legend: Legend) -> tuple[Field, ...]:
