@@ -132,8 +132,5 @@ def _of_job(job: Job, name: str) -> StoredFile:
     for file in files:
         if file["file"] == name:
             changed = (job.finished or job.created).replace(microsecond=0)
-            key = result_key(result["job_id"], name)
-            return StoredFile(
-                name, key, file["media_type"], file["sha256"], int(file["size"]), changed
-            )
+            return StoredFile.of_output(file, result["job_id"], changed)
     raise Problem(404, "No such file", f"The job {job.id} has no file {name!r}.", BLANK)

@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 from geocrop_processes.service.jobs import Job
 from geocrop_processes.service.problems import no_such_output, unknown_outputs
 from geocrop_processes.service.processes.description import Description, media_types_of
 from geocrop_processes.service.stored_files import StoredFile
-from geocrop_processes.storage import result_key
 
 SMALL = 100_000
 """The most bytes of a file that a document holds which is whole in memory."""
@@ -99,19 +97,15 @@ def _given(job: Job, description: Description) -> dict[str, Output]:
         return _values(result["outputs"], description)
     changed = (job.finished or job.created).replace(microsecond=0)
     outputs = {
-        key: Output(about["media_type"], file=_file(about, result["job_id"], changed))
+        key: Output(
+            about["media_type"], file=StoredFile.of_output(about, result["job_id"], changed)
+        )
         for key, about in result["outputs"].items()
     }
     if "summary" in outputs and "summary" in result:
         outputs["summary"] = replace(outputs["summary"], value=result["summary"])
     outputs |= _values(result.get("values", {}), description)
     return {key: outputs[key] for key in description["outputs"] if key in outputs}
-
-
-def _file(about: Mapping[str, Any], folder: str, changed: datetime) -> StoredFile:
-    name = about["file"]
-    key = result_key(folder, name)
-    return StoredFile(name, key, about["media_type"], about["sha256"], int(about["size"]), changed)
 
 
 def _values(values: Mapping[str, Any], description: Description) -> dict[str, Output]:

@@ -1,7 +1,7 @@
 """A stored file over HTTP: its bytes or a range of them, never all of them in memory; its checksum as its ETag."""
 
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from geocrop_processes.service.problems import BLANK, Problem
-from geocrop_processes.storage import RESULTS, Storage
+from geocrop_processes.storage import RESULTS, Storage, result_key
 
 REQUEST_HEADERS = (
     *("Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"),
@@ -42,6 +42,13 @@ class StoredFile:
     """Its bytes."""
     changed: datetime
     """When its product was made, UTC, whole seconds."""
+
+    @classmethod
+    def of_output(cls, about: Mapping[str, Any], job_id: str, changed: datetime) -> "StoredFile":
+        """A file as the result of a job tells of it; `job_id` is the job that made it."""
+        key = result_key(job_id, about["file"])
+        size = int(about["size"])
+        return cls(about["file"], key, about["media_type"], about["sha256"], size, changed)
 
     @property
     def etag(self) -> str:
