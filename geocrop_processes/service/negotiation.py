@@ -8,9 +8,8 @@ from urllib.parse import urlencode
 
 import orjson
 from fastapi import Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 
-from geocrop_processes.service.pages import page
 from geocrop_processes.service.problems import invalid
 
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
@@ -146,15 +145,6 @@ def _as_page(request: Request) -> str:
     """The query of the same page of a list in HTML."""
     kept = [(k, v) for k, v in request.query_params.multi_items() if k != "f"]
     return urlencode([*kept, ("f", "html")])
-
-
-def shown(
-    request: Request, document: dict[str, Any], title: str, headers: dict[str, str] | None = None
-) -> Response:
-    """A document as JSON, or as a page for people where one is asked for."""
-    if not wants_html(request):
-        return JSONResponse(document, headers=headers)
-    return page(request, "document.html", headers=headers, document=document, title=title)
 
 
 def _accepted(header: str) -> Iterator[tuple[str, float]]:

@@ -16,7 +16,8 @@ from geocrop_processes.service.collections.description import (
 from geocrop_processes.service.collections.everything import Collections
 from geocrop_processes.service.collections.said import DATETIME, Name
 from geocrop_processes.service.described import HTML, JSON, PNG, answer, formats, problems
-from geocrop_processes.service.negotiation import asked_format, shown
+from geocrop_processes.service.negotiation import asked_format
+from geocrop_processes.service.pages import shown
 from geocrop_processes.service.problems import BLANK, Problem
 from geocrop_processes.service.products import COLLECTION
 from geocrop_processes.service.tiles import PREFIX, SCHEME

@@ -36,7 +36,8 @@ from geocrop_processes.service.described import (
     problems,
 )
 from geocrop_processes.service.jobs import JobStore
-from geocrop_processes.service.negotiation import of_json, shown, wants_html
+from geocrop_processes.service.negotiation import of_json, wants_html
+from geocrop_processes.service.pages import shown
 from geocrop_processes.service.pages.collections import collection_page, list_page
 from geocrop_processes.service.products import COLLECTION
 from geocrop_processes.settings import Settings

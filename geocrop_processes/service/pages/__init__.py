@@ -9,15 +9,16 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 
+from geocrop_processes.service.negotiation import wants_html
 from geocrop_processes.service.pages.engine import LEAFLET, STATIC, render
 from geocrop_processes.service.pages.guard import Guard, policy
 from geocrop_processes.service.pages.site import Site
 from geocrop_processes.settings import Settings
 
-__all__ = ["add_pages", "page"]
+__all__ = ["add_pages", "page", "shown"]
 
 
 def add_pages(app: FastAPI, settings: Settings) -> None:
@@ -54,3 +55,10 @@ def page(
     own = {"Content-Security-Policy": policy(site.map_origin), "Vary": "Accept"}
     # half a surrogate pair cannot be sent
     return HTMLResponse(content.encode(errors="replace"), status, {**(headers or {}), **own})
+
+
+def shown(request: Request, document: dict[str, Any], title: str) -> Response:
+    """A document as JSON, or as a page for people where one is asked for."""
+    if not wants_html(request):
+        return JSONResponse(document)
+    return page(request, "document.html", document=document, title=title)
