@@ -14,7 +14,7 @@ from fastapi import APIRouter, Request, Response
 
 from geocrop_processes.errors import UnknownJob
 from geocrop_processes.pipeline.product import ITEM
-from geocrop_processes.publish.assets import KINDS
+from geocrop_processes.publish.assets import GEOJSON, KINDS
 from geocrop_processes.service.described import (
     FILE_CONDITIONS,
     FILE_HEADERS,
@@ -30,7 +30,6 @@ from geocrop_processes.service.urls import public_url
 from geocrop_processes.settings import Settings
 from geocrop_processes.storage import RESULTS, Storage, result_key
 
-_ITEM_TYPE = "application/geo+json"
 _PUBLISHING = {"crop-classification"}
 """The processes whose products are told of by a published STAC item."""
 _KEYS = {kind.file_name: key for key, kind in KINDS.items()}
@@ -111,7 +110,7 @@ def _find(store: JobStore, storage: Storage, job_id: str, name: str) -> StoredFi
         # its own checksum cannot stand in it; it is small
         content = storage.get(RESULTS, key)
         digest = hashlib.sha256(content).hexdigest()
-        return StoredFile(name, key, _ITEM_TYPE, digest, len(content), changed)
+        return StoredFile(name, key, GEOJSON, digest, len(content), changed)
     asset_key = _KEYS.get(name)
     if asset_key is None or asset_key not in item["assets"]:
         raise missing

@@ -8,6 +8,7 @@ from geocrop_processes.service.collections.coverage import Coverage
 from geocrop_processes.service.collections.covjson import stamp
 from geocrop_processes.service.collections.crs import CRS84, Box, Crs, moved
 from geocrop_processes.service.collections.fields import CLASS
+from geocrop_processes.service.described import JSON
 from geocrop_processes.service.products import COLLECTION
 from geocrop_processes.service.stac.addresses import PREFIX as STAC
 from geocrop_processes.service.tiles import tilejson_url
@@ -23,7 +24,6 @@ SCHEMA = "application/schema+json"
 SLD = "application/vnd.ogc.sld+xml"
 """What a Styled Layer Descriptor is, for programs."""
 
-_JSON = "application/json"
 _GREGORIAN = "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian"
 _LICENCE = "https://sentinels.copernicus.eu/documents/247904/690755/Sentinel_Data_Legal_Notice"
 _PLAIN_GEOTIFF = "image/tiff; application=geotiff"
@@ -120,7 +120,7 @@ def _links(coverage: Coverage, settings: Settings) -> list[Json]:
     degrees = f"{here}/coverage?crs=OGC:CRS84&f=geotiff"
     cover, tiles = f"{REL}coverage", f"{REL}tilesets-map"
     return [
-        link("self", here, _JSON, "This collection"),
+        link("self", here, JSON, "This collection"),
         link("alternate", f"{here}?f=html", "text/html", "This collection as a page"),
         link(f"{REL}schema", f"{here}/schema", SCHEMA, "What the fields mean"),
         link(cover, f"{here}/coverage", COG, "The pixels"),
@@ -129,12 +129,12 @@ def _links(coverage: Coverage, settings: Settings) -> list[Json]:
         ),
         link(cover, degrees, _PLAIN_GEOTIFF, "The pixels, in longitude and latitude"),
         item,
-        link(tiles, f"{here}/map/tiles", _JSON, "Map tiles"),
-        link("tilejson", tilejson_url(settings, coverage.id), _JSON, "Map tiles, as TileJSON"),
+        link(tiles, f"{here}/map/tiles", JSON, "Map tiles"),
+        link("tilejson", tilejson_url(settings, coverage.id), JSON, "Map tiles, as TileJSON"),
         link("wmts", f"{here}/wmts", "application/xml", "Map tiles, as WMTS"),
-        link(f"{REL}legend", f"{here}/legend?f=json", _JSON, "The classes and their colours"),
+        link(f"{REL}legend", f"{here}/legend?f=json", JSON, "The classes and their colours"),
         link(f"{REL}legend", f"{here}/legend?f=png", "image/png", "The classes, as a picture"),
-        link(f"{REL}styles", f"{here}/styles", _JSON, "Styles for map programs"),
+        link(f"{REL}styles", f"{here}/styles", JSON, "Styles for map programs"),
         link("license", _LICENCE, "application/pdf", "Terms of the Sentinel data"),
     ]
 
@@ -149,9 +149,9 @@ def legend_document(coverage: Coverage, settings: Settings) -> Json:
         "noData": 0,
         "classes": [{"value": c.code, "name": c.name, "colour": c.colour} for c in coverage.legend],
         "links": [
-            link("self", f"{here}/legend?f=json", _JSON, "These classes"),
+            link("self", f"{here}/legend?f=json", JSON, "These classes"),
             link("alternate", f"{here}/legend?f=png", "image/png", "As a picture"),
-            link("collection", here, _JSON, "The collection"),
+            link("collection", here, JSON, "The collection"),
         ],
     }
 
@@ -166,5 +166,5 @@ def styles_document(coverage: Coverage, settings: Settings) -> Json:
     return {
         "default": "classes",
         "styles": [{"id": "classes", "title": "Crop classes", "links": sheets}],
-        "links": [link("self", here, _JSON, "These styles")],
+        "links": [link("self", here, JSON, "These styles")],
     }

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+from geocrop_processes.publish.assets import GEOJSON
 from geocrop_processes.service.assets import asset_url
+from geocrop_processes.service.described import JSON
 from geocrop_processes.service.products import COLLECTION
 from geocrop_processes.service.tiles import tilejson_url
 from geocrop_processes.service.urls import public_url
@@ -13,7 +15,6 @@ Json = dict[str, Any]
 
 PREFIX = "/stac"
 """Where the API begins."""
-JSON, GEOJSON = "application/json", "application/geo+json"
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,14 @@ from stac_fastapi.types.search import BaseSearchPostRequest
 from starlette.exceptions import HTTPException
 
 import geocrop_processes
+from geocrop_processes.publish.assets import GEOJSON
+from geocrop_processes.service.described import JSON
 from geocrop_processes.service.jobs import JobStore
 from geocrop_processes.service.openapi.document import part
 from geocrop_processes.service.openapi.routes import MEDIA_TYPE as OPENAPI
 from geocrop_processes.service.problems import BLANK, Problem, invalid
 from geocrop_processes.service.products import COLLECTION
-from geocrop_processes.service.stac.addresses import GEOJSON, JSON, PREFIX, Addresses, link
+from geocrop_processes.service.stac.addresses import PREFIX, Addresses, link
 from geocrop_processes.service.stac.collection import (
     DESCRIPTION,
     STAC_VERSION,

@@ -12,10 +12,12 @@ from typing import Any, Literal
 import pystac
 
 from geocrop_processes.errors import InvalidRequest
+from geocrop_processes.publish.assets import GEOJSON
+from geocrop_processes.service.described import JSON
 from geocrop_processes.service.jobs import JobStore
 from geocrop_processes.service.products import COLLECTION
 from geocrop_processes.service.schema import published
-from geocrop_processes.service.stac.addresses import GEOJSON, JSON, Addresses, link
+from geocrop_processes.service.stac.addresses import Addresses, link
 from geocrop_processes.service.stac.collection import DESCRIPTION, TITLE, description, together
 from geocrop_processes.settings import Settings
 from geocrop_processes.storage import RESULTS, Storage, result_key
