@@ -28,10 +28,8 @@ Json = dict[str, Any]
 Responses = dict[int | str, Json]
 
 JSON = "application/json"
-GEOJSON = "application/geo+json"
 HTML = "text/html"
 PNG = "image/png"
-GEOTIFF = "image/tiff; application=geotiff; profile=cloud-optimized"
 
 EXCEPTION: Json = {
     "title": "What went wrong (RFC 7807)",

@@ -5,6 +5,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
+from geocrop_processes.publish.assets import COG
 from geocrop_processes.service.collections.answers import coverage_answer
 from geocrop_processes.service.collections.covjson import EARLIER_MEDIA_TYPE, MEDIA_TYPE
 from geocrop_processes.service.collections.description import (
@@ -26,7 +27,6 @@ from geocrop_processes.service.collections.said import (
 from geocrop_processes.service.collections.tilesets import tile_address
 from geocrop_processes.service.collections.varied import Varied
 from geocrop_processes.service.described import (
-    GEOTIFF,
     HTML,
     JSON,
     PNG,
@@ -112,10 +112,7 @@ def _tell_collections(router: APIRouter, collections: Collections) -> None:
         coverage = collections.get(collection_id)
         here = address(collections.settings, coverage.id, "/schema")
         document = schema_of(here, coverage.title, coverage.fields)
-        response = shown(request, document, f"Fields of {coverage.title}")
-        if response.media_type == JSON:
-            response.headers["Content-Type"] = SCHEMA
-        return response
+        return shown(request, document, f"Fields of {coverage.title}", SCHEMA)
 
 
 def _give_pixels(router: APIRouter, collections: Collections) -> None:
@@ -136,7 +133,7 @@ def _give_pixels(router: APIRouter, collections: Collections) -> None:
         | {
             200: answer(
                 "The pixels.",
-                GEOTIFF,
+                COG,
                 MEDIA_TYPE,
                 EARLIER_MEDIA_TYPE,
                 PNG,
@@ -144,7 +141,7 @@ def _give_pixels(router: APIRouter, collections: Collections) -> None:
                 headers=["Content-Crs"],
             ),
             204: answer("There is no pixel at that place and time."),
-            206: answer("Some bytes of the stored file.", GEOTIFF, headers=["Content-Range"]),
+            206: answer("Some bytes of the stored file.", COG, headers=["Content-Range"]),
             304: answer("The client has the stored file already."),
         },
         openapi_extra={"parameters": COVERAGE_PARAMETERS},

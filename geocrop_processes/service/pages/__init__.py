@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 
+from geocrop_processes.service.described import JSON
 from geocrop_processes.service.negotiation import wants_html
 from geocrop_processes.service.pages.engine import LEAFLET, STATIC, render
 from geocrop_processes.service.pages.guard import Guard, policy
@@ -57,8 +58,10 @@ def page(
     return HTMLResponse(content.encode(errors="replace"), status, {**(headers or {}), **own})
 
 
-def shown(request: Request, document: dict[str, Any], title: str) -> Response:
-    """A document as JSON, or as a page for people where one is asked for."""
+def shown(
+    request: Request, document: dict[str, Any], title: str, media_type: str = JSON
+) -> Response:
+    """A document as JSON, of such a media type, or as a page for people where one is asked for."""
     if not wants_html(request):
-        return JSONResponse(document)
+        return JSONResponse(document, media_type=media_type)
     return page(request, "document.html", document=document, title=title)
