@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +116,7 @@ def _engine(url: str) -> Engine:
         # most of what a page of products costs is reading their items
         json_deserializer=orjson.loads,
         # what JSON does not know is no JSON that could be read again
-        json_serializer=partial(json.dumps, allow_nan=False),
+        json_serializer=json.JSONEncoder(allow_nan=False).encode,
     )
     if sqlite:
         event.listen(engine, "connect", _tune)

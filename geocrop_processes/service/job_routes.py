@@ -1,7 +1,7 @@
 """The routes of OGC API - Processes for jobs: their list, status, dismissal and results."""
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 
 from geocrop_processes.service.described import (
     FILE_CONDITIONS,
@@ -182,7 +182,7 @@ def _status(request: Request, host: Host, job: Job) -> Response:
     headers = retry_after(parts.store, job)
     if wants_html(request):
         return job_page(request, host.manager, job, document, headers)
-    return JSONResponse(document, headers=headers)
+    return of_json(document, headers=headers)
 
 
 def retry_after(store: JobStore, job: Entry) -> dict[str, str]:

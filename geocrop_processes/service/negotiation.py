@@ -24,13 +24,17 @@ _MAX_PREFER = 1000
 """The most characters of a header `Prefer` that is read."""
 
 
-def of_json(document: dict[str, Any]) -> Response:
-    """A long list as JSON: written some ten times faster than by `JSONResponse`.
+def of_json(
+    document: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    """What is asked for again and again as JSON: written some ten times faster than by `JSONResponse`.
 
     Args:
         document: of texts, and numbers of 64 bits at most.
+        status: of the answer.
+        headers: of the answer.
     """
-    return Response(orjson.dumps(document), media_type="application/json")
+    return Response(orjson.dumps(document), status, headers, "application/json")
 
 
 def asked_format(request: Request, *allowed: str) -> str | None:

@@ -30,6 +30,7 @@ from geocrop_processes.service.jobs import Job
 from geocrop_processes.service.manager import runs_async
 from geocrop_processes.service.negotiation import (
     Preferences,
+    of_json,
     page_links,
     wants_html,
     whole_number,
@@ -176,7 +177,7 @@ async def _as_job(
         _LOG.warning("job %s: %s", job.id, error)
     headers |= again
     headers["Location"] = job_url(parts.settings, job.id)
-    return JSONResponse(status_info(job, parts.settings), 201, headers)
+    return of_json(status_info(job, parts.settings), 201, headers)
 
 
 def _submitted(host: Host, process_id: str, content: bytes) -> tuple[Job, dict[str, str]]:
