@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, exists, select, update
+from sqlalchemy import Connection, select, update
 
 from geocrop_processes.service.schema import clock, jobs, steps
 from geocrop_processes.service.steps import (
@@ -15,6 +15,7 @@ from geocrop_processes.service.steps import (
     Step,
     add,
     fail_job,
+    first,
     held,
     lock,
 )
@@ -50,9 +51,8 @@ def problem(seconds: float) -> dict[str, Any]:
 
 def is_mapped(connection: Connection, job_id: str) -> bool:
     """Whether no block of a job is due or under way."""
-    waiting = (steps.c.state.in_((DUE, LEASED)), steps.c.kind == BLOCK)
-    left = exists().where(steps.c.job_id == job_id, *waiting)
-    return not connection.execute(select(left)).scalar_one()
+    is_block = steps.c.kind == BLOCK
+    return not any(first(connection, job_id, state, is_block) for state in (DUE, LEASED))
 
 
 def _settle(connection: Connection, job_id: str, seconds: float) -> None:

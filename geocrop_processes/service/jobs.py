@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import func, select, update
 
 from geocrop_processes.errors import UnknownJob
-from geocrop_processes.service import budget, products, records, reports, reuse, steps
+from geocrop_processes.service import budget, products, records, reports, reuse, steps, turns
 from geocrop_processes.service.callbacks.due import Deliveries
 from geocrop_processes.service.database import Database, address_of
 from geocrop_processes.service.figures import Past
@@ -149,7 +149,7 @@ class JobStore(ProductStore):
         return self.get(job_id)
 
     def claim(self, kinds: Sequence[str]) -> Step | None:
-        """Lease the next due step of these kinds, fairly over jobs; None where nothing is due."""
+        """Lease the next due step of these kinds, fairly over owners and jobs; None where nothing is due."""
         with self._database.read() as connection:
             silent = steps.silent(connection, self.lease_s, self._attempts)
         for left in silent:
@@ -157,9 +157,11 @@ class JobStore(ProductStore):
                 steps.give_up(connection, left, self._attempts)
         for _ in range(_CLAIMS):
             with self._database.write() as connection:
-                row = steps.next_due(connection, kinds, self.lease_s)
-                step = None if row is None else steps.take(connection, row, self.lease_s)
-            if row is None or step is not None:
+                job_id = turns.next_job(connection, kinds, self.lease_s)
+                if job_id is None:
+                    return None
+                step = steps.take(connection, job_id, kinds, self.lease_s)
+            if step is not None:
                 return step
         return None
 
@@ -259,10 +261,14 @@ class JobStore(ProductStore):
         with self._database.write() as connection:
             steps.sweep(connection, job_id)
 
-    def due(self) -> dict[str, int]:
-        """How many steps can be claimed now, by kind; those whose holders are silent are among them."""
+    def due(self, most: int | None = None) -> dict[str, int]:
+        """How many steps can be claimed now, by kind; those whose holders are silent are among them.
+
+        Args:
+            most: no more than these are counted; all of them where None.
+        """
         with self._database.read() as connection:
-            return steps.due(connection, self.lease_s)
+            return steps.due(connection, self.lease_s, most)
 
     def inputs_of_open_jobs(self) -> Sequence[dict[str, Any]]:
         """The inputs of every job that something is still to be done for."""

@@ -129,7 +129,7 @@ def republish(settings: Settings, store: JobStore) -> int:
         BrokerUnavailable: the queue does not answer.
         StoreUnavailable: the job store does not.
     """
-    steps = _publish_missing(settings, WORK, QUEUE, sum(store.due().values()))
+    steps = _publish_missing(settings, WORK, QUEUE, sum(store.due(_MOST_MESSAGES).values()))
     return steps + _publish_missing(settings, DELIVER, CALLBACKS, store.deliveries.due())
 
 

@@ -89,7 +89,7 @@ def add(connection: Connection, submitted: Sequence[Submitted]) -> list[Job]:
     rows = [
         {**vars(one), "status": steps.ACCEPTED, "created": now, "updated": now} for one in submitted
     ]
-    connection.execute(insert(jobs), rows)
+    connection.execute(insert(jobs).values(turn=steps.end_of_the_line()), rows)
     steps.begin(connection, {one.id: one.process for one in submitted})
     unknown: dict[str, Any] = dict.fromkeys(("started", "finished", "result", "error", "digest"))
     at = _moment(now)

@@ -21,6 +21,7 @@ from geocrop_processes.service.steps import (
     DONE,
     DUE,
     FINISH,
+    LEASED,
     OPEN,
     SUCCESSFUL,
     TAKEN,
@@ -29,6 +30,7 @@ from geocrop_processes.service.steps import (
     fail_job,
     held,
     lock,
+    waits,
 )
 
 _PLANNED, _MAPPED = 10, 90
@@ -145,6 +147,9 @@ def release(connection: Connection, step: Step) -> None:
 
 def cleaned(connection: Connection, step: Step) -> bool:
     """Nothing is left of the closed job but its record."""
+    # nobody held one when this was claimed: those who did are dead
+    left = (steps.c.job_id == step.job_id, steps.c.state == LEASED, steps.c.kind != CLEAN)
+    connection.execute(update(steps).where(*left, ~waits(steps, 0)).values(state=CLOSED))
     return connection.execute(update(steps).where(*held(step)).values(state=DONE)).rowcount == 1
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Column, Connection, MetaData, String, Table, insert, insp
 from geocrop_processes.errors import UnusableStore
 from geocrop_processes.service.schema import jobs, metadata
 
-HEAD = "0005"
+HEAD = "0006"
 """The revision of this version: the last one in `migrations/versions/`."""
 _OLDEST = "0001"
 """The revision of the oldest stores; those that do not say theirs are treated as such."""

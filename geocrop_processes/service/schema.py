@@ -19,6 +19,8 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    and_,
+    literal_column,
     select,
 )
 from sqlalchemy.ext.compiler import compiles
@@ -55,6 +57,20 @@ jobs = Table(
     Column("turn", Integer, nullable=False, default=0, index=True),
 )
 
+IS_OPEN = jobs.c.status.in_([literal_column("'accepted'"), literal_column("'running'")])
+"""That something is still to be done for a job; written out, as in the index that it is found by."""
+# who waits, and since when; each owner's last turn
+Index(
+    "jobs_in_line",
+    jobs.c.owner,
+    jobs.c.turn,
+    jobs.c.number,
+    sqlite_where=IS_OPEN,
+    postgresql_where=IS_OPEN,
+)
+_IS_BEGUN = jobs.c.started.is_not(None)
+Index("jobs_begun", jobs.c.owner, jobs.c.turn, sqlite_where=_IS_BEGUN, postgresql_where=_IS_BEGUN)
+
 plans = Table(
     "plans",
     metadata,
@@ -76,7 +92,21 @@ steps = Table(
     # attempts that failed or fell silent; those that were given back are none
     Column("failures", Integer, nullable=False, default=0, server_default="0"),
     Index("steps_by_state", "state", "at"),
-    Index("steps_by_job", "job_id", "state"),
+    Index("steps_by_job", "job_id", "state", "id"),
+)
+
+IS_TO_CLEAN = and_(
+    steps.c.kind == literal_column("'clean'"),
+    steps.c.state.in_([literal_column("'due'"), literal_column("'leased'")]),
+)
+"""That a step is to remove what a closed job has left; written out, as in the index that it is found by."""
+Index(
+    "steps_to_clean",
+    steps.c.kind,
+    steps.c.state,
+    steps.c.at,
+    sqlite_where=IS_TO_CLEAN,
+    postgresql_where=IS_TO_CLEAN,
 )
 
 

@@ -13,12 +13,14 @@ from sqlalchemy import (
     Connection,
     FromClause,
     Row,
+    ScalarSelect,
     and_,
     exists,
     func,
     insert,
     or_,
     select,
+    union_all,
     update,
 )
 
@@ -83,30 +85,12 @@ def begin(connection: Connection, processes: Mapping[str, str]) -> None:
     connection.execute(insert(steps).values(at=Now()), rows)
 
 
-def next_due(connection: Connection, kinds: Sequence[str], lease_s: float) -> Row[Any] | None:
-    """The step whose turn it is: of the job with the fewest leased, then of the one that waits longest."""
-    now = clock(connection)
-    held_now = (
-        select(steps.c.job_id, func.count().label("n"))
-        .where(steps.c.state == LEASED, _waits(steps, now, lease_s))
-        .group_by(steps.c.job_id)
-        .subquery()
-    )
-    return connection.execute(
-        select(steps)
-        .join(jobs, jobs.c.id == steps.c.job_id)
-        .outerjoin(held_now, held_now.c.job_id == steps.c.job_id)
-        .where(_claimable(now, lease_s), steps.c.kind.in_(kinds))
-        .order_by(func.coalesce(held_now.c.n, 0), jobs.c.turn, jobs.c.number, steps.c.id)
-        .limit(1)
-    ).first()
-
-
-def take(connection: Connection, row: Row[Any], lease_s: float) -> Step | None:
-    """Lease a step as it was found; None where another has been quicker, or has closed its job."""
-    if lock(connection, row.job_id) not in OPEN and row.kind != CLEAN:
+def take(connection: Connection, job_id: str, kinds: Sequence[str], lease_s: float) -> Step | None:
+    """Lease the first step of a job that can be claimed; None where another has been quicker, or has closed the job."""
+    status = lock(connection, job_id)
+    row = _first_of(connection, job_id, status, kinds, lease_s)
+    if row is None:
         return None
-    now = clock(connection)
     # a lease that has ended was a failure, a step that was given back was none
     attempt, failures = row.attempt + 1, row.failures + (row.state == LEASED)
     as_found = (steps.c.id == row.id, steps.c.attempt == row.attempt)
@@ -114,19 +98,47 @@ def take(connection: Connection, row: Row[Any], lease_s: float) -> Step | None:
     taken = connection.execute(
         update(steps)
         .where(*as_found, *unchanged)
-        .values(state=LEASED, at=now + lease_s, attempt=attempt, failures=failures)
+        .values(state=LEASED, at=Now() + lease_s, attempt=attempt, failures=failures)
     )
     if not taken.rowcount:
         return None
-    turn = select(func.max(jobs.c.turn) + 1).scalar_subquery()
-    job = update(jobs).where(jobs.c.id == row.job_id)
-    connection.execute(job.values(turn=turn))
-    started = connection.execute(
-        job.where(jobs.c.status == ACCEPTED).values(status=RUNNING, started=now, updated=now)
+    begins: dict[str, Any] = (
+        {"status": RUNNING, "started": Now(), "updated": Now()} if status == ACCEPTED else {}
     )
-    if started.rowcount:
-        callbacks.announce(connection, row.job_id, subscriber.IN_PROGRESS)
-    return Step(row.id, row.job_id, row.kind, row.name, attempt, failures)
+    connection.execute(
+        update(jobs).where(jobs.c.id == job_id).values(turn=end_of_the_line(), **begins)
+    )
+    if begins:
+        callbacks.announce(connection, job_id, subscriber.IN_PROGRESS)
+    return Step(row.id, job_id, row.kind, row.name, attempt, failures)
+
+
+def _first_of(
+    connection: Connection, job_id: str, status: str, kinds: Sequence[str], lease_s: float
+) -> Row[Any] | None:
+    """What of a job was left silently, else the first that is due; of a closed one nothing but to clean up after it."""
+    ready = [steps.c.kind.in_(kinds), ~waits(steps, lease_s)]
+    if status not in OPEN:
+        ready += [steps.c.kind == CLEAN, ~written(lease_s)]
+    found = (first(connection, job_id, state, *ready) for state in (LEASED, DUE))
+    return next((row for row in found if row is not None), None)
+
+
+def first(
+    connection: Connection, job_id: str, state: str, *conditions: ColumnElement[bool]
+) -> Row[Any] | None:
+    """The first step of a job that is in a state and meets conditions; None where there is none.
+
+    It is found along the index by job, whatever else the job has done, and others have to do.
+    """
+    of_state = (steps.c.job_id == job_id, steps.c.state == state)
+    query = select(steps).where(*of_state, *conditions)
+    return connection.execute(query.order_by(steps.c.id).limit(1)).first()
+
+
+def end_of_the_line() -> ScalarSelect[int]:
+    """The turn after every other job's."""
+    return select(func.coalesce(func.max(jobs.c.turn), 0) + 1).scalar_subquery()
 
 
 def renew(connection: Connection, step: Step, lease_s: float) -> bool:
@@ -135,9 +147,7 @@ def renew(connection: Connection, step: Step, lease_s: float) -> bool:
     The lease of a closed job's step is lengthened all the same: what is being written is cleaned up only
     after its writer has ended.
     """
-    renewed = connection.execute(
-        update(steps).where(*held(step)).values(at=clock(connection) + lease_s)
-    )
+    renewed = connection.execute(update(steps).where(*held(step)).values(at=Now() + lease_s))
     return renewed.rowcount == 1 and (step.kind == CLEAN or is_open(connection, step.job_id))
 
 
@@ -182,12 +192,21 @@ def sweep(connection: Connection, job_id: str) -> None:
         add(connection, job_id, CLEAN)
 
 
-def due(connection: Connection, lease_s: float) -> dict[str, int]:
-    """How many steps could be claimed now, by kind."""
+def due(connection: Connection, lease_s: float, most: int | None = None) -> dict[str, int]:
+    """How many steps could be claimed now, by kind; no more than about `most` are counted, where that is given."""
+    first = [
+        select(steps.c.id)
+        .where(steps.c.state == state, ~waits(steps, lease_s))
+        .order_by(steps.c.at)
+        .limit(most)
+        .subquery()
+        for state in (DUE, LEASED)
+    ]
+    is_wanted = or_(jobs.c.status.in_(OPEN), and_(steps.c.kind == CLEAN, ~written(lease_s)))
     rows = connection.execute(
         select(steps.c.kind, func.count())
         .join(jobs, jobs.c.id == steps.c.job_id)
-        .where(_claimable(clock(connection), lease_s))
+        .where(steps.c.id.in_(union_all(*(select(each.c.id) for each in first))), is_wanted)
         .group_by(steps.c.kind)
     )
     return {row[0]: row[1] for row in rows}
@@ -200,7 +219,7 @@ def silent(connection: Connection, lease_s: float, attempts: int) -> Sequence[Ro
         .join(jobs, jobs.c.id == steps.c.job_id)
         .where(
             steps.c.state == LEASED,
-            ~_waits(steps, clock(connection), lease_s),
+            ~waits(steps, lease_s),
             steps.c.failures + 1 >= attempts,
             steps.c.kind != CLEAN,
             jobs.c.status.in_(OPEN),
@@ -234,28 +253,29 @@ def lock(connection: Connection, job_id: str) -> str:
     return str(connection.execute(query).scalar_one())
 
 
-def _claimable(now: float, lease_s: float) -> ColumnElement[bool]:
-    """Due, or held by somebody who has gone silent; of an open job, or to clean up after a closed one."""
+def claimable(table: FromClause, lease_s: float) -> ColumnElement[bool]:
+    """That a step of an open job is due, or held by somebody who has gone silent."""
+    return and_(table.c.state.in_((DUE, LEASED)), ~waits(table, lease_s))
+
+
+def written(lease_s: float) -> ColumnElement[bool]:
+    """That another step of a step's job is still done by somebody; while that may write, nothing is cleaned up."""
     other = steps.alias()
-    written = exists().where(
+    return exists().where(
         other.c.job_id == steps.c.job_id,
         other.c.id != steps.c.id,
         other.c.state == LEASED,
-        _waits(other, now, lease_s),
-    )
-    return and_(
-        steps.c.state.in_((DUE, LEASED)),
-        ~_waits(steps, now, lease_s),
-        or_(jobs.c.status.in_(OPEN), and_(steps.c.kind == CLEAN, ~written)),
+        waits(other, lease_s),
     )
 
 
-def _waits(table: FromClause, now: float, lease_s: float) -> ColumnElement[bool]:
+def waits(table: FromClause, lease_s: float) -> ColumnElement[bool]:
     """That a step is not to be claimed yet.
 
     One that waits longer than anything can was written before the clock was set back.
     """
-    return and_(table.c.at > now, table.c.at <= now + max(lease_s, BACKOFF_S) + _CLOCKS_S)
+    longest = max(lease_s, BACKOFF_S) + _CLOCKS_S
+    return and_(table.c.at > Now(), table.c.at <= Now() + longest)
 
 
 def held(step: Step) -> tuple[ColumnElement[bool], ...]:

@@ -237,6 +237,8 @@ def test_whoever_changes_steps_by_what_their_job_is_holds_the_job_first(
         store.release(claimed(store))
     store.sweep("a")
     store.dismiss("a")
+    expire(tmp_path)
+    assert store.cleaned(claimed(store, "clean"))
     while store.get("b").status != "failed":
         expire(tmp_path)
         store.claim(KINDS)
