@@ -147,6 +147,7 @@ def release(connection: Connection, step: Step) -> None:
 
 def cleaned(connection: Connection, step: Step) -> bool:
     """Nothing is left of the closed job but its record."""
+    lock(connection, step.job_id)
     # nobody held one when this was claimed: those who did are dead
     left = (steps.c.job_id == step.job_id, steps.c.state == LEASED, steps.c.kind != CLEAN)
     connection.execute(update(steps).where(*left, ~waits(steps, 0)).values(state=CLOSED))

@@ -19,8 +19,14 @@ _PARTIAL = {
 
 def upgrade() -> None:
     """Three more indices, and one that is in the order of steps."""
-    op.drop_index("steps_by_job", table_name="steps")
+    op.drop_index("steps_by_job", table_name="steps", if_exists=True)
     op.create_index("steps_by_job", "steps", ["job_id", "state", "id"])
     for name, (table, columns, where) in _PARTIAL.items():
-        partial = {"sqlite_where": sa.text(where), "postgresql_where": sa.text(where)}
-        op.create_index(name, table, columns, **partial)
+        op.create_index(
+            name,
+            table,
+            columns,
+            if_not_exists=True,
+            sqlite_where=sa.text(where),
+            postgresql_where=sa.text(where),
+        )
