@@ -173,7 +173,7 @@ def _class_map(product: str, storage: Storage) -> bytes:
     if path.is_file():
         return read(path)
     key = result_key(product, "class-map.tif")
-    if not re.fullmatch(r"[0-9A-Za-z_-]+", product) or key not in storage.list(RESULTS, key):
+    if not re.fullmatch(r"[0-9A-Za-z_-]+", product) or not storage.has(RESULTS, key):
         raise UnknownJob(f"There is no map of a job {product!r}, and no such file.")
     return storage.get(RESULTS, key)
 

@@ -25,6 +25,7 @@
     │   ├── CatalogUnavailable    the STAC API
     │   ├── SceneUnreadable       one scene's pixels
     │   ├── StorageUnavailable    the object store
+    │   │   └── StorageRefused    it answers, and refuses each time: its credentials, bucket or clock are wrong
     │   ├── RegistryUnavailable   the model registry
     │   ├── StoreUnavailable      the job store
     │   ├── BrokerUnavailable     the queue's broker
@@ -140,6 +141,10 @@ class SceneUnreadable(Unavailable):
 
 class StorageUnavailable(Unavailable):
     """The object store does not answer or refuses."""
+
+
+class StorageRefused(StorageUnavailable):
+    """The object store refuses each time: somebody must mend credentials, bucket or clock first."""
 
 
 class RegistryUnavailable(Unavailable):

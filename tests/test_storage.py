@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from geocrop_processes.domain.grid import Grid
 from geocrop_processes.domain.season import Season
-from geocrop_processes.errors import InvalidSetting, StorageUnavailable
+from geocrop_processes.errors import InvalidSetting, StorageRefused, StorageUnavailable
 from geocrop_processes.imagery.baselines import PREFIX, find_baseline, read_baseline
 from geocrop_processes.storage import BASELINES, DATASETS, MODELS, RESULTS, Storage
 from tests.servers import KEY_ID, SECRET, free_port, s3_server
@@ -139,15 +139,16 @@ def test_deleting_removes_what_starts_with_the_prefix_and_nothing_else(storage: 
 
 def test_objects_grow_older_until_they_are_put_again(storage: Storage) -> None:
     for key in ("uploads/a", "uploads/b", "other"):
-        storage.put(DATASETS, key, b"x", "text/plain")
+        storage.put(DATASETS, key, b"xyz", "text/plain")
     time.sleep(2.5)
     storage.put(DATASETS, "uploads/b", b"x", "text/plain")
-    ages = storage.ages(DATASETS, "uploads/")
-    assert set(ages) == {"uploads/a", "uploads/b"}
+    found = {entry.key: entry for entry in storage.entries(DATASETS, "uploads/")}
+    assert set(found) == {"uploads/a", "uploads/b"}
     # S3 tells whole seconds
-    assert 1 < ages["uploads/a"] < 60
-    assert -1 < ages["uploads/b"] < ages["uploads/a"]
-    assert storage.ages(DATASETS, "nothing/") == {}
+    assert 1 < found["uploads/a"].age_s < 60
+    assert -1.5 < found["uploads/b"].age_s < found["uploads/a"].age_s
+    assert [found[key].size for key in ("uploads/a", "uploads/b")] == [3, 1]
+    assert list(storage.entries(DATASETS, "nothing/")) == []
 
 
 def test_a_missing_object_is_told_by_bucket_and_key(storage: Storage) -> None:
@@ -205,7 +206,9 @@ def test_an_object_that_ends_before_its_range_is_told(storage: Storage) -> None:
 
 
 def test_a_missing_bucket_cannot_be_listed(storage: Storage) -> None:
-    with pytest.raises(StorageUnavailable, match="cannot list no-such-bucket/"):
+    with pytest.raises(
+        StorageUnavailable, match=r"list no-such-bucket/.*no.* bucket|list no-such-bucket/.*No such"
+    ):
         storage.list("no-such-bucket", "")
 
 
@@ -321,7 +324,10 @@ def test_a_wrong_secret_is_refused_by_the_server(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
     store = Storage("s3://", endpoint=s3_endpoint)
     for refused in (store.ensure_buckets, lambda: store.list(MODELS, "")):
-        with pytest.raises(StorageUnavailable, match="The storage cannot"):
+        with pytest.raises(
+            StorageRefused,
+            match=f"{s3_endpoint} refuses to .*geocrop-models.*AWS_SECRET_ACCESS_KEY",
+        ):
             refused()
 
 
@@ -342,7 +348,7 @@ def test_credentials_that_are_nowhere_are_told(
     for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
         monkeypatch.setenv(name, str(tmp_path / "absent"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    with pytest.raises(StorageUnavailable, match=r"[Cc]redentials"):
+    with pytest.raises(StorageRefused, match="no credentials were found"):
         Storage("s3://", endpoint=s3_endpoint).list(MODELS, "")
 
 
@@ -359,8 +365,9 @@ def test_buckets_are_made_in_any_region(
     def absent(**_: object) -> None:
         raise ClientError(answer, "HeadBucket")
 
-    monkeypatch.setattr(store._s3, "head_bucket", absent)
-    monkeypatch.setattr(store._s3, "create_bucket", lambda **values: sent.append(values))
+    client = store._at._s3  # type: ignore[union-attr]
+    monkeypatch.setattr(client, "head_bucket", absent)
+    monkeypatch.setattr(client, "create_bucket", lambda **values: sent.append(values))
     store.ensure_buckets()
     assert [call["Bucket"] for call in sent] == [MODELS, BASELINES, RESULTS, DATASETS]
     places = {str(call.get("CreateBucketConfiguration")) for call in sent}

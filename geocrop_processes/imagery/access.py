@@ -3,13 +3,12 @@
 import logging
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import rasterio
-from rasterio.env import getenv, hasenv, setenv
 from rasterio.errors import RasterioError
 from rasterio.session import AWSSession
 from rasterio.windows import Window
@@ -23,6 +22,7 @@ from tenacity import (
 
 from geocrop_processes.errors import SceneUnreadable
 from geocrop_processes.imagery.scene import BandFile
+from geocrop_processes.storage.rasters import forget, is_remote
 
 ATTEMPTS = 3
 """How often a file is tried."""
@@ -53,7 +53,7 @@ class Access:
     @contextmanager
     def pool(self, files: Iterable[BandFile]) -> Iterator[ThreadPoolExecutor]:
         """Threads to read some files with, in this environment: many if one of them is remote, else few."""
-        threads = self.threads if any(is_remote(f) for f in files) else LOCAL_THREADS
+        threads = self.threads if any(is_remote(f.href) for f in files) else LOCAL_THREADS
         with ThreadPoolExecutor(threads, "reading", self._enter) as pool:
             yield pool
 
@@ -94,11 +94,6 @@ class Access:
             aws_unsigned=True, region_name=self.s3_region, endpoint_url=self.s3_endpoint
         )
         return rasterio.Env(session=session, **options)
-
-
-def is_remote(file: BandFile) -> bool:
-    """Whether reading it waits for a network."""
-    return "://" in file.href and not file.href.startswith("file://")
 
 
 def _may_pass(error: BaseException) -> bool:
@@ -162,32 +157,6 @@ def _open(file: BandFile) -> Iterator[rasterio.DatasetReader]:
                 )
             yield source
     except (RasterioError, OSError) as error:
-        _forget(file)
+        forget(file.href)
         reason = " ".join(str(error).split()).rstrip(".")
         raise SceneUnreadable(f"{file.href} cannot be read: {reason}.") from error
-
-
-_CHANGED = ("CPL_VSIL_CURL_NON_CACHED", "GDAL_HTTP_TIMEOUT", "GDAL_HTTP_CONNECTTIMEOUT")
-_BRIEFLY_S = 0.5
-
-
-def _forget(file: BandFile) -> None:
-    """Make GDAL forget what it has of a file.
-
-    It keeps the bytes that it fetched for as long as the process lives, those of an answer that broke off
-    too: another try would read the same. Closing a file that must not be cached drops them.
-    """
-    if not is_remote(file) or not hasenv():
-        return
-    kept = {"CPL_VSIL_CURL_NON_CACHED": "", **getenv()}
-    # the file is opened only to be closed: a server that does not answer is not waited for once more
-    setenv(
-        CPL_VSIL_CURL_NON_CACHED="/vsicurl/:/vsis3/",
-        GDAL_HTTP_TIMEOUT=_BRIEFLY_S,
-        GDAL_HTTP_CONNECTTIMEOUT=_BRIEFLY_S,
-    )
-    try:
-        with suppress(RasterioError, OSError):
-            rasterio.open(file.href).close()
-    finally:
-        setenv(**{name: kept[name] for name in _CHANGED if name in kept})

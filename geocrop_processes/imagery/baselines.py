@@ -10,21 +10,21 @@ Dynamic World: Brown et al. 2022, Scientific Data 9:251, CC BY 4.0.
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import rasterio
 from pyproj import CRS, Transformer
-from rasterio.errors import RasterioError
 from rasterio.warp import transform_bounds
 from rasterio.windows import Window
 
 from geocrop_processes.domain.grid import Grid
 from geocrop_processes.domain.season import Season
-from geocrop_processes.errors import StorageUnavailable, UnusableBaseline
+from geocrop_processes.errors import UnusableBaseline
 from geocrop_processes.storage import BASELINES, Storage
+from geocrop_processes.storage.rasters import opened
 
 PREFIX = "dw/zim/summer/"
 """Where baselines are in their bucket."""
@@ -192,15 +192,5 @@ def _whole(index: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     return np.where(np.isfinite(index), index, -1).astype(np.int64)
 
 
-@contextmanager
-def _open(storage: Storage, key: str) -> Iterator[rasterio.DatasetReader]:
-    try:
-        with (
-            # credentials are those that boto3 finds
-            rasterio.Env(**storage.gdal_options()),
-            rasterio.open(storage.url(BASELINES, key)) as source,
-        ):
-            yield source
-    except (RasterioError, OSError) as error:
-        reason = " ".join(str(error).split()).rstrip(".")
-        raise StorageUnavailable(f"The baseline {key} cannot be read: {reason}.") from error
+def _open(storage: Storage, key: str) -> AbstractContextManager[rasterio.DatasetReader]:
+    return opened(storage, BASELINES, key, f"The baseline {key}")

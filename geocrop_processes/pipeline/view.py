@@ -113,7 +113,7 @@ def _observe(planned: Plan, block: Block, inside: npt.NDArray[np.bool_], access:
 
 def _kept(storage: Storage, key: str, pixels: int) -> View | None:
     """What is kept under a key; None where there is nothing, or nothing that can be used."""
-    if key not in storage.list(DATASETS, key):
+    if not storage.has(DATASETS, key):
         return None
     try:
         known = View.from_bytes(storage.get(DATASETS, key))

@@ -26,8 +26,12 @@ class Place:
     """What the keys of all files of the place start with: empty, or it ends with `/`."""
 
     @classmethod
-    def of(cls, address: str, *, endpoint: str | None = None, region: str | None = None) -> "Place":
+    def of(cls, address: str, storage: Storage | None = None) -> "Place":
         """The place at an address as MLflow keeps it: a path, `file:///...` or `s3://bucket/...`.
+
+        Args:
+            address: the address.
+            storage: the deployment's own, whose S3 server is asked; else boto3's default one.
 
         Raises:
             UnusableModel: the address is of another kind.
@@ -35,7 +39,9 @@ class Place:
         parts = urlsplit(address)
         if parts.scheme == "s3":
             prefix = f"{parts.path.strip('/')}/".removeprefix("/")
-            return cls(Storage("s3://", endpoint=endpoint, region=region), parts.netloc, prefix)
+            # one client for all: each that is opened looks for credentials anew
+            server = (storage and storage.unprefixed()) or Storage("s3://")
+            return cls(server, parts.netloc, prefix)
         if parts.scheme not in {"", "file"}:
             raise UnusableModel(
                 f"Files of models are read from folders and from s3://, not from {address!r}."

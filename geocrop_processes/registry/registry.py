@@ -29,6 +29,7 @@ from geocrop_processes.registry.names import PRODUCTION, check_alias, check_name
 from geocrop_processes.registry.records import Learned, ModelEntry, Move, RegisteredModel, RunRecord
 from geocrop_processes.registry.runs import THERE_ALREADY, Runs
 from geocrop_processes.registry.versions import Versions
+from geocrop_processes.storage import Storage
 
 _NONE: Mapping[str, Learned] = MappingProxyType({})
 
@@ -39,19 +40,16 @@ class Registry:
     Args:
         uri: MLflow's tracking and registry address: `sqlite:///file` or a server's `http(s)://`.
         artifacts: where new runs keep their files: a folder or `s3://bucket`.
-        endpoint: the S3 server's address; AWS where none is given.
-        region: the S3 region.
+        storage: the deployment's own, whose S3 server files are on; boto3's default one where none is given.
 
     Raises:
         InvalidSetting: the address is of no such kind.
         RegistryUnavailable: the database cannot be opened.
     """
 
-    def __init__(
-        self, uri: str, artifacts: str, *, endpoint: str | None = None, region: str | None = None
-    ) -> None:
+    def __init__(self, uri: str, artifacts: str, storage: Storage | None = None) -> None:
         self._client = connect(uri)
-        place = partial(Place.of, endpoint=endpoint, region=region)
+        place = partial(Place.of, storage=storage)
         self._versions = Versions(self._client, place)
         self._runs = Runs(self._client, place, artifacts)
 

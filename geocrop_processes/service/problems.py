@@ -116,10 +116,11 @@ _OURS: dict[type[GeoCropError], str] = {
 
 def told(error: GeoCropError) -> str:
     """An error in words for clients; what they are not told goes to the log."""
-    if type(error) not in _OURS:
-        return str(error)
-    logger.warning("%s", error)
-    return _OURS[type(error)]
+    for kind, words in _OURS.items():
+        if isinstance(error, kind):
+            logger.warning("%s", error)
+            return words
+    return str(error)
 
 
 def problem_of(error: GeoCropError) -> Problem:

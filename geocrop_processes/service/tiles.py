@@ -10,12 +10,14 @@ from contextlib import suppress
 from typing import Annotated, Any
 
 import morecantile
+import rasterio
 from attrs import define
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from rasterio.errors import RasterioIOError
 from rio_tiler.errors import TileOutsideBounds
+from starlette.concurrency import run_in_threadpool
 from titiler.core.dependencies import DefaultDependency
 from titiler.core.factory import TilerFactory
 from titiler.core.resources.enums import ImageType
@@ -25,9 +27,11 @@ from geocrop_processes.publish.assets import KINDS
 from geocrop_processes.service.assets import object_key, published
 from geocrop_processes.service.jobs import JobStore
 from geocrop_processes.service.problems import BLANK, Problem, invalid
+from geocrop_processes.service.unreadable import Unreadable, explained
 from geocrop_processes.service.urls import public_url
 from geocrop_processes.settings import Settings
 from geocrop_processes.storage import RESULTS, Storage
+from geocrop_processes.storage.rasters import forget
 
 logger = logging.getLogger(__name__)
 
@@ -42,27 +46,51 @@ SCHEME = "WebMercatorQuad"
 _SCHEMES = morecantile.defaults.TileMatrixSets({SCHEME: morecantile.tms.get(SCHEME)})
 
 
-class _Route(APIRoute):
-    """A route that says what cannot be had as a client's error."""
+_Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+
+class _Route(APIRoute):
+    """A route that says what cannot be had as a client's error, and tries once more what cannot be read."""
+
+    def get_route_handler(self) -> _Handler:
         """The handler that FastAPI calls."""
         handle = super().get_route_handler()
 
         async def handle_and_explain(request: Request) -> Response:
             try:
-                return await handle(request)
+                with suppress(Unreadable):
+                    return await _read(handle, request)
+                return await _read(handle, request)
             except TileOutsideBounds as error:
                 raise Problem(404, "No such tile", "The map has no pixel there.", BLANK) from error
-            except RasterioIOError as error:
-                logger.warning("%s: %s", request.url.path, error)
-                detail = "The file of the map cannot be read."
-                raise Problem(404, "No such file", detail, BLANK) from error
+            except Unreadable as error:
+                storage = request.state.storage
+                raise await run_in_threadpool(explained, storage, error) from error
             except RequestValidationError as error:
                 first = error.errors()[0]
                 raise invalid(f"{first['loc'][-1]} is not usable: {first['msg']}.") from error
 
         return handle_and_explain
+
+
+async def _read(handle: _Handler, request: Request) -> Response:
+    """Have a route answer.
+
+    Raises:
+        Unreadable: the file of the map cannot be read.
+    """
+    try:
+        return await handle(request)
+    except RasterioIOError as error:
+        address, storage = request.state.address, request.state.storage
+        logger.warning("%s: %s", request.url.path, error)
+        await run_in_threadpool(_forget, storage, address)
+        raise Unreadable(address) from error
+
+
+def _forget(storage: Storage, address: str) -> None:
+    with rasterio.Env(**storage.gdal_options()):
+        forget(address)
 
 
 class _Router(APIRouter):
@@ -99,9 +127,12 @@ def tiles_router(settings: Settings, store: JobStore, storage: Storage | None = 
     """The routes of tiles: `/tiles/{job_id}/WebMercatorQuad/{z}/{x}/{y}` and `.../tilejson.json`."""
     objects = storage or settings.open_storage()
 
-    def class_map(job_id: Annotated[str, Path(description="The job of a product.")]) -> str:
+    def class_map(
+        request: Request, job_id: Annotated[str, Path(description="The job of a product.")]
+    ) -> str:
         key = object_key(published(store, job_id), KINDS["class-map"].file_name)
-        return objects.url(RESULTS, key)
+        request.state.storage, request.state.address = objects, objects.url(RESULTS, key)
+        return str(request.state.address)
 
     tiler = _Tiler(
         settings=settings,

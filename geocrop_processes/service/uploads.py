@@ -56,7 +56,7 @@ def read(storage: Storage, sha256: str, media_type: str) -> Upload:
         StorageUnavailable: the store does not answer.
     """
     key = _FOLDER + sha256
-    if key not in storage.list(DATASETS, key):
+    if not storage.has(DATASETS, key):
         raise InvalidUpload(f"The uploaded file {sha256} is not there any more: bring it again.")
     upload = Upload(storage.get(DATASETS, key), media_type)
     if upload.sha256 != sha256:
@@ -72,7 +72,7 @@ def sweep(
     Raises:
         StorageUnavailable: the store does not answer.
     """
-    old = [key for key, age in storage.ages(DATASETS, _FOLDER).items() if age > keep_s]
+    old = [entry.key for entry in storage.entries(DATASETS, _FOLDER) if entry.age_s > keep_s]
     if not old:
         return
     needed = {
@@ -83,5 +83,5 @@ def sweep(
     }
     for key in old:
         # looked at again: whoever brings the same file now has made it young
-        if key not in needed and storage.ages(DATASETS, key).get(key, 0.0) > keep_s:
-            storage.delete(DATASETS, key)
+        if key not in needed and all(e.age_s > keep_s for e in storage.entries(DATASETS, key)):
+            storage.remove(DATASETS, [key])

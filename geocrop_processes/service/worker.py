@@ -21,6 +21,7 @@ from geocrop_processes.errors import (
     BrokerUnavailable,
     GeoCropError,
     InvalidSetting,
+    StorageRefused,
     Unavailable,
 )
 from geocrop_processes.pipeline.abandon import Asked
@@ -60,7 +61,8 @@ def run_step(context: WorkerContext, step: Step) -> bool:
         except GeoCropError as error:
             logger.warning("job %s: %s %s: %s", step.job_id, step.kind, step.name, error)
             document = problem_of(error).document()
-            counted = store.failed(step, document, retry=isinstance(error, Unavailable))
+            may_pass = isinstance(error, Unavailable) and not isinstance(error, StorageRefused)
+            counted = store.failed(step, document, retry=may_pass)
         except Exception as error:
             # its words are for the log: they can hold anything
             logger.exception("job %s: %s %s", step.job_id, step.kind, step.name)

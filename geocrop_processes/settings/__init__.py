@@ -111,19 +111,22 @@ class Settings(BaseSettings):
     def open_storage(self) -> Storage:
         """The object store, its buckets made where they were missing."""
         root = self.storage.root or str(self.data / "storage")
-        storage = Storage(root, endpoint=self.storage.endpoint, region=self.storage.region)
+        chosen = self.storage
+        storage = Storage(
+            root,
+            endpoint=chosen.endpoint,
+            region=chosen.region,
+            public_endpoint=chosen.public_endpoint,
+            bucket_prefix=chosen.bucket_prefix,
+            timeout_s=chosen.timeout_s,
+        )
         storage.ensure_buckets()
         return storage
 
     def open_registry(self, storage: Storage) -> Registry:
         """The model registry; new models' files go to the store's bucket."""
         uri = self.registry.uri or f"sqlite:///{self.data.absolute() / 'mlflow.db'}"
-        return Registry(
-            uri,
-            storage.url(MODELS),
-            endpoint=self.storage.endpoint,
-            region=self.storage.region,
-        )
+        return Registry(uri, storage.url(MODELS), storage)
 
     def open_catalog(self, url: str) -> Catalog:
         """The catalogue at an address, which is that of the settings or of the served simulation."""

@@ -64,6 +64,21 @@ class StorageSettings(Section):
         None, description="Address of the S3 server; AWS where none is given."
     )
     region: str | None = Field(None, description="Its region.")
+    public_endpoint: str | None = Field(
+        None,
+        description="Its address as clients see it, where that is another: what presigned links are made for.",
+    )
+    bucket_prefix: str = Field(
+        "",
+        pattern=r"^([a-z0-9][a-z0-9.-]{0,29})?$",
+        description="What the buckets' names begin with, such as `acme-`: names are shared by all accounts of a provider.",
+    )
+    timeout_s: float = Field(
+        30.0,
+        gt=0,
+        le=600,
+        description="Seconds until a silent S3 server is given up; each request is tried four times.",
+    )
 
 
 class RegistrySettings(Section):

@@ -44,7 +44,7 @@ def write_baseline(storage: Storage) -> str:
         Its key in the bucket of baselines.
     """
     version = simulator_version()
-    if BASELINE_KEY in storage.list(BASELINES, BASELINE_KEY):
+    if storage.has(BASELINES, BASELINE_KEY):
         with MemoryFile(storage.get(BASELINES, BASELINE_KEY)).open() as source:
             if source.tags().get("SIMULATOR") == version:
                 return BASELINE_KEY

@@ -158,7 +158,7 @@ def _rendered(
     grid: PixelGrid,
     media_type: str,
 ) -> Response:
-    pixels = read_layers(layers, fields, grid, collections.storage.gdal_options())
+    pixels = read_layers(layers, fields, grid, collections.storage)
     interval = (
         min(layer.interval[0] for layer in layers),
         max(layer.interval[1] for layer in layers),

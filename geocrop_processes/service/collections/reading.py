@@ -5,8 +5,8 @@ map or more, it is the nearest of the coarsest overview whose pixels are no wide
 class of each square, and the means of the other bands.
 """
 
-import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from math import hypot, isfinite
 
 import numpy as np
@@ -14,7 +14,6 @@ import numpy.typing as npt
 import rasterio
 from affine import Affine
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform as transform_points
 from rasterio.windows import Window
@@ -22,9 +21,8 @@ from rasterio.windows import Window
 from geocrop_processes.service.collections.coverage import Layer
 from geocrop_processes.service.collections.crs import PixelGrid
 from geocrop_processes.service.collections.fields import Field
-from geocrop_processes.service.problems import BLANK, Problem
-
-logger = logging.getLogger(__name__)
+from geocrop_processes.service.unreadable import Unreadable, explained, reading
+from geocrop_processes.storage import Storage
 
 Pixels = npt.NDArray[np.uint8]
 """Stored bytes, shape (fields, height, width)."""
@@ -34,7 +32,7 @@ _ALIGNED = 1e-3
 
 
 def read_layers(
-    layers: Sequence[Layer], fields: Sequence[Field], grid: PixelGrid, options: dict[str, str]
+    layers: Sequence[Layer], fields: Sequence[Field], grid: PixelGrid, storage: Storage
 ) -> Pixels:
     """The fields of all layers on a grid.
 
@@ -45,20 +43,28 @@ def read_layers(
         layers: the newest first.
         fields: what is asked for; they stand for the bands of each layer's files.
         grid: where.
-        options: what GDAL is told to open files.
+        storage: where the files are.
 
     Raises:
-        Problem: a file cannot be read (404).
+        Problem: there is no such file (404).
+        StorageUnavailable: a file cannot be read.
     """
     try:
-        with rasterio.Env(**options):
-            if len(layers) == 1:
-                return _values(layers[0], fields, grid)
-            return _stacked(layers, fields, grid)
-    except RasterioError as error:
-        logger.warning("a coverage cannot be read: %s", error)
-        detail = "A file of the map cannot be read."
-        raise Problem(404, "No such file", detail, BLANK) from error
+        # what has passed meanwhile is no reason to refuse an answer
+        with suppress(Unreadable):
+            return _read(layers, fields, grid, storage)
+        return _read(layers, fields, grid, storage)
+    except Unreadable as error:
+        raise explained(storage, error) from error
+
+
+def _read(
+    layers: Sequence[Layer], fields: Sequence[Field], grid: PixelGrid, storage: Storage
+) -> Pixels:
+    with rasterio.Env(**storage.gdal_options()):
+        if len(layers) == 1:
+            return _values(layers[0], fields, grid)
+        return _stacked(layers, fields, grid)
 
 
 def _stacked(layers: Sequence[Layer], fields: Sequence[Field], grid: PixelGrid) -> Pixels:
@@ -84,7 +90,8 @@ def _values(layer: Layer, fields: Sequence[Field], grid: PixelGrid) -> Pixels:
         places = [n for n, field in enumerate(fields) if field.asset == asset]
         wanted = [fields[n] for n in places]
         if asset in layer.files:
-            answer[places] = _file(layer.files[asset], wanted, grid)
+            with reading(layer.files[asset]):
+                answer[places] = _file(layer.files[asset], wanted, grid)
         else:
             answer[places] = np.array([f.no_data for f in wanted], np.uint8)[:, None, None]
     for n, field in enumerate(fields):

@@ -168,7 +168,7 @@ def tile_of_all(
     if not layers:
         raise Problem(404, "No such tile", "There is no map there.", BLANK)
     field = coverage.fields[0]
-    pixels = read_layers(layers, [field], grid, collections.storage.gdal_options())
+    pixels = read_layers(layers, [field], grid, collections.storage)
     return Response(png(pixels[0], coverage.legend), media_type="image/png")
 
 

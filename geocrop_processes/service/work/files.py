@@ -16,7 +16,6 @@ from geocrop_processes.service.outward import Limits
 from geocrop_processes.service.steps import Step
 from geocrop_processes.service.uploads import Upload
 from geocrop_processes.storage import RESULTS, result_key
-from geocrop_processes.storage.folder import PARTIAL
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +61,7 @@ def open_given(context: WorkerContext, named: Mapping[str, Any], allowed: Iterab
 
 def _output(context: WorkerContext, named: Mapping[str, Any]) -> Upload:
     key = result_key(named["folder"], named["file"])
-    if key not in context.storage.list(RESULTS, key):
+    if not context.storage.has(RESULTS, key):
         raise InvalidUpload(f"The file {named['file']} of the job {named['job']} is there no more.")
     upload = Upload(context.storage.get(RESULTS, key), named["mediaType"])
     if upload.sha256 != named["sha256"]:
@@ -111,7 +110,7 @@ def finish_with(
         try:
             discard_results(step.job_id, context.storage)
             # what a killed attempt has left half written
-            context.storage.delete(RESULTS, result_key(step.job_id), PARTIAL)
+            context.storage.discard_unfinished(RESULTS, result_key(step.job_id))
             sweep_uploads(context)
         except Unavailable as error:
             logger.warning("job %s: %s", step.job_id, error)

@@ -25,7 +25,6 @@ from geocrop_processes.service.jobs import Job
 from geocrop_processes.service.steps import Step
 from geocrop_processes.settings import Settings
 from geocrop_processes.storage import RESULTS, result_key
-from geocrop_processes.storage.folder import PARTIAL
 
 _ITEM_TYPE = "application/geo+json"
 _TAKEN_OVER = 8
@@ -100,7 +99,7 @@ def _exists(context: WorkerContext, digest: str) -> str | None:
     if product is None:
         return None
     item = result_key(product, ITEM)
-    if item not in context.storage.list(RESULTS, item):
+    if not context.storage.has(RESULTS, item):
         return None
     published = json.loads(context.storage.get(RESULTS, item))
     return product if published["properties"]["geocrop:complete"] else None
@@ -128,7 +127,7 @@ def block(context: WorkerContext, step: Step, lost: Asked) -> bool:
 def finish(context: WorkerContext, step: Step, lost: Asked) -> bool:
     """Publish the map; what another attempt has published is whole if it has its item."""
     storage, folder = context.storage, result_key(step.job_id)
-    if f"{folder}{ITEM}" not in storage.list(RESULTS, folder):
+    if not storage.has(RESULTS, f"{folder}{ITEM}"):
         planned = Plan.from_json(context.store.plan_of(step.job_id))
         attempts = context.store.attempts_of_blocks(step.job_id)
         model = _model(context, planned)
@@ -146,7 +145,7 @@ def finish(context: WorkerContext, step: Step, lost: Asked) -> bool:
     if "missing_blocks" not in summary:
         discard_results(step.job_id, storage)
     # what a killed attempt has left half written
-    storage.delete(RESULTS, folder, PARTIAL)
+    storage.discard_unfinished(RESULTS, folder)
     content = storage.get(RESULTS, f"{folder}{ITEM}")
     item = json.loads(content)
     outputs = _outputs(item) | {

@@ -15,10 +15,12 @@ from geocrop_processes.service.collections.coverage import Layer
 from geocrop_processes.service.collections.crs import CRS84, Crs, PixelGrid, moved
 from geocrop_processes.service.collections.fields import class_field, confidence_fields
 from geocrop_processes.service.collections.reading import read_layers
+from geocrop_processes.storage import Storage
 
 LEFT, TOP, SIDE = 200_000, 8_080_000, 128
 ZONE = Crs("EPSG", "32736")
 MAIZE = class_field(Legend((CropClass(1, "maize", "#ffcc00"),)))
+STORE = Storage("unused")
 AT = datetime(2022, 9, 1, tzinfo=UTC)
 
 
@@ -52,7 +54,7 @@ def test_a_coarser_answer_is_of_the_coarsest_overview_that_is_no_coarser(
 ) -> None:
     pixels = int(SIDE / factor)
     grid = PixelGrid(ZONE, LEFT, TOP, 10 * factor, 10 * factor, pixels, pixels)
-    assert (read_layers([layer()], [MAIZE], grid, {})[0] == level).all()
+    assert (read_layers([layer()], [MAIZE], grid, STORE)[0] == level).all()
 
 
 def test_in_another_reference_system_it_is_so_as_well(layer: Callable[..., Layer]) -> None:
@@ -63,7 +65,7 @@ def test_in_another_reference_system_it_is_so_as_well(layer: Callable[..., Layer
     for factor, level in ((1, 1), (2, 2), (4, 4)):
         step = grid.x_step * factor
         part = replace(grid, x_step=step, y_step=step, width=8, height=8)
-        assert (read_layers([layer()], [MAIZE], part, {})[0] == level).all()
+        assert (read_layers([layer()], [MAIZE], part, STORE)[0] == level).all()
 
 
 def test_squares_of_overviews_lie_where_their_pixels_do(tmp_path: Path) -> None:
@@ -75,7 +77,7 @@ def test_squares_of_overviews_lie_where_their_pixels_do(tmp_path: Path) -> None:
     layer = Layer({"class-map": str(path)}, None, (AT, AT))
     # its middles lie in the last column and row of the second squares
     grid = PixelGrid(ZONE, LEFT + 29, TOP - 29, 20, 20, 1, 1)
-    assert read_layers([layer], [MAIZE], grid, {})[0, 0, 0] == 5
+    assert read_layers([layer], [MAIZE], grid, STORE)[0, 0, 0] == 5
 
 
 def test_bands_that_a_file_has_are_read_beside_one_that_it_does_not_have(tmp_path: Path) -> None:
@@ -85,4 +87,4 @@ def test_bands_that_a_file_has_are_read_beside_one_that_it_does_not_have(tmp_pat
     write(path, np.broadcast_to(values[:, None, None], (len(values), 4, 4)), 10)
     layer = Layer({"confidence": str(path)}, None, (AT, AT))
     grid = PixelGrid(ZONE, LEFT, TOP, 10, 10, 4, 4)
-    assert read_layers([layer], fields, grid, {})[:, 0, 0].tolist() == [*values, 255]
+    assert read_layers([layer], fields, grid, STORE)[:, 0, 0].tolist() == [*values, 255]
