@@ -80,7 +80,7 @@ def assets_router(settings: Settings, store: JobStore, storage: Storage | None =
         openapi_extra={"parameters": FILE_CONDITIONS},
     )
     def asset(job_id: str, file: str, request: Request) -> Response:
-        return file_answer(request, store, objects, job_id, file)
+        return file_response(request, _find(store, objects, job_id, file), objects)
 
     return router
 
@@ -88,12 +88,12 @@ def assets_router(settings: Settings, store: JobStore, storage: Storage | None =
 def file_answer(
     request: Request, store: JobStore, storage: Storage, job_id: str, file: str
 ) -> Response:
-    """A file of a job, a part of it, or that the client has it already.
+    """A file of a job from here, a part of it, or that the client has it already.
 
     Raises:
         Problem: there is no such file (404), or the range begins after its end (416).
     """
-    return file_response(request, _find(store, storage, job_id, file), storage)
+    return file_response(request, _find(store, storage, job_id, file), storage, redirects=False)
 
 
 def _find(store: JobStore, storage: Storage, job_id: str, name: str) -> StoredFile:

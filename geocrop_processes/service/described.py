@@ -240,6 +240,10 @@ FILE_HEADERS = ("ETag", "Last-Modified", "Accept-Ranges", "Content-Disposition")
 FILE_PARTS: Responses = {
     206: answer("The bytes that were asked for.", "*/*", headers=["Content-Range", *FILE_HEADERS]),
     304: answer("The client has the file already.", headers=FILE_HEADERS),
+    307: answer(
+        "The file is to be read from the object store, at an address that expires: ask here again each time.",
+        headers=["Location"],
+    ),
     **problems(412),
 }
 """How a file can be answered, beside whole."""

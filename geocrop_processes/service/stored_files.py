@@ -8,7 +8,7 @@ from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 
 from fastapi import Request, Response
-from fastapi.responses import StreamingResponse
+from fastapi.responses import RedirectResponse, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from geocrop_processes.service.problems import BLANK, Problem
@@ -18,6 +18,7 @@ REQUEST_HEADERS = (
     *("Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"),
 )
 """What a page of another origin must be allowed to send."""
+_CONDITIONS = [name for name in REQUEST_HEADERS if name.startswith("If-")]
 EXPOSED_HEADERS = ("Accept-Ranges", "Content-Length", "Content-Range", "ETag", "Last-Modified")
 """What it must be allowed to read."""
 _TAG = re.compile(r'(W/)?"([^"]*)"')
@@ -83,8 +84,16 @@ class _FileStream(StreamingResponse):
             self._pieces.close()
 
 
-def file_response(request: Request, file: StoredFile, storage: Storage) -> Response:
-    """The file, a part of it, or that the client has it already.
+def file_response(
+    request: Request, file: StoredFile, storage: Storage, *, redirects: bool = True
+) -> Response:
+    """The file, a part of it, that the client has it already, or where it is to be read from by itself.
+
+    Args:
+        request: what is asked.
+        file: the file.
+        storage: where it is.
+        redirects: whether it may be read from elsewhere, where the deployment gives such addresses.
 
     Raises:
         Problem: the file is another than the client asks for (412), or the range begins after its end (416).
@@ -101,12 +110,29 @@ def file_response(request: Request, file: StoredFile, storage: Storage) -> Respo
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{file.size}"
     if request.method == "HEAD":
         return Response(headers=headers, media_type=file.media_type)
-    return _FileStream(
+    elsewhere = _elsewhere(request, file, storage) if redirects else None
+    return elsewhere or _FileStream(
         storage.open_range(RESULTS, file.key, start, stop),
         status_code=206 if part else 200,
         headers=headers,
         media_type=file.media_type,
     )
+
+
+def _elsewhere(request: Request, file: StoredFile, storage: Storage) -> Response | None:
+    """Where the client reads the file from by itself; None where it is given from here.
+
+    A condition is kept here: of the checksums that are our entity tags the object store knows nothing.
+    """
+    if any(name in request.headers for name in _CONDITIONS):
+        return None
+    named = file.name if "Content-Disposition" in file.headers else None
+    link = storage.link(RESULTS, file.key, named=named)
+    if link is None:
+        return None
+    # who reads range after range asks once; the address can be used for as long again
+    kept = {"Cache-Control": f"private, max-age={storage.link_s // 2}"}
+    return RedirectResponse(link, 307, headers=kept | {"ETag": file.etag})
 
 
 def _is_meant(request: Request, file: StoredFile) -> bool:

@@ -119,6 +119,7 @@ class Settings(BaseSettings):
             public_endpoint=chosen.public_endpoint,
             bucket_prefix=chosen.bucket_prefix,
             timeout_s=chosen.timeout_s,
+            link_s=chosen.link_s if chosen.links == "presigned" else 0,
         )
         storage.ensure_buckets()
         return storage

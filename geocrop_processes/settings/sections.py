@@ -68,6 +68,14 @@ class StorageSettings(Section):
         None,
         description="Its address as clients see it, where that is another: what presigned links are made for.",
     )
+    links: Literal["proxied", "presigned"] = Field(
+        "proxied",
+        description="How clients get files: `proxied` through the API, or `presigned`: the API answers with 307 and an "
+        "address of the S3 server that expires, so that large files never pass through it.",
+    )
+    link_s: int = Field(
+        3600, ge=60, le=604_800, description="Seconds that a presigned address can be used."
+    )
     bucket_prefix: str = Field(
         "",
         pattern=r"^([a-z0-9][a-z0-9.-]{0,29})?$",

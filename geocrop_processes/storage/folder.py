@@ -98,11 +98,6 @@ class Folder:
         """Nothing is to be said of files."""
         return {}
 
-    def link(self, bucket: str, key: str, seconds: int, named: str | None) -> str | None:
-        """None: files have no address that clients could open."""
-        del bucket, key, seconds, named
-        return None
-
     def make(self, bucket: str) -> None:
         """Make a bucket that does not exist yet."""
         with translated(f"make {self._root / bucket}"):

@@ -265,7 +265,7 @@ class Buckets:
         """`s3://bucket/key`."""
         return f"s3://{bucket}/{key}".rstrip("/")
 
-    def link(self, bucket: str, key: str, seconds: int, named: str | None) -> str | None:
+    def link(self, bucket: str, key: str, seconds: int, named: str | None) -> str:
         """An address that whoever has it may read the object by until it expires; the server is not asked."""
         with self._doing(f"sign an address of {bucket}/{key}", bucket):
             asked = {"Bucket": bucket, "Key": key}

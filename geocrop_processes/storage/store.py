@@ -36,16 +36,17 @@ class Storage:
         public_endpoint: the S3 server's address as clients see it, where it is another.
         bucket_prefix: what the names of all buckets begin with.
         timeout_s: seconds until a silent S3 server is given up; each request is tried several times.
+        link_s: seconds that an address can be used which clients read an object from by themselves; 0 gives none.
 
     Raises:
-        InvalidSetting: the root has another scheme, or an endpoint is no address.
+        InvalidSetting: links are wanted of a folder; the root has another scheme, or an endpoint is no address.
         StorageRefused (each method): credentials, a bucket or the clock are wrong.
         StorageUnavailable (each method): there is no such object, or the store does not answer.
 
     Keys are relative, of parts joined by `/`; one that climbs or has an empty part is a `ValueError`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a setting
         self,
         root: str,
         *,
@@ -54,8 +55,10 @@ class Storage:
         public_endpoint: str | None = None,
         bucket_prefix: str = "",
         timeout_s: float = 30.0,
+        link_s: int = 0,
     ) -> None:
         self._prefix = bucket_prefix
+        self.link_s = link_s
         self._at: Folder | Buckets
         if root.startswith("s3://"):
             if root != "s3://":
@@ -65,6 +68,10 @@ class Storage:
             self._at = Buckets(endpoint, region, public_endpoint, timeout_s)
         elif "://" in root:
             raise InvalidSetting(f"The storage root must be a folder or 's3://', not {root!r}.")
+        elif link_s:
+            raise InvalidSetting(
+                f"Files of the folder {root!r} have no addresses of their own: GEOCROP_STORAGE__LINKS must be 'proxied'."
+            )
         else:
             self._at = Folder(Path(root))
 
@@ -142,16 +149,17 @@ class Storage:
         """Where GDAL, MLflow and people find an object or a bucket: a path, or `s3://bucket/key`."""
         return self._at.url(*self._named(bucket, key or "*", key))
 
-    def link(self, bucket: str, key: str, seconds: int, *, named: str | None = None) -> str | None:
-        """An address that clients read an object from by themselves until it expires; None of a folder.
+    def link(self, bucket: str, key: str, *, named: str | None = None) -> str | None:
+        """An address that clients read an object from by themselves for `link_s` seconds; None where there are none.
 
         Args:
             bucket: the bucket.
             key: the object.
-            seconds: how long it can be used.
             named: the name that a browser saves it under; shown where None.
         """
-        return self._at.link(*self._named(bucket, key), seconds, named)
+        if isinstance(self._at, Folder) or not self.link_s:
+            return None
+        return self._at.link(*self._named(bucket, key), self.link_s, named)
 
     def gdal_options(self) -> dict[str, object]:
         """What `rasterio.Env` must be told to open the addresses that `url` gives."""
