@@ -12,8 +12,8 @@ from affine import Affine
 
 from geocrop_processes.errors import StorageRefused, StorageUnavailable
 from geocrop_processes.storage import DATASETS, RESULTS, Storage
+from geocrop_processes.storage.client import TRIES
 from geocrop_processes.storage.rasters import opened
-from geocrop_processes.storage.s3 import TRIES
 from tests.s3_proxy import BUSY, CUT, REFUSE, Proxy, proxy_of
 from tests.servers import KEY_ID, SECRET, s3_server
 

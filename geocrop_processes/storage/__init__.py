@@ -10,6 +10,7 @@ The buckets and their layouts are a contract between all parts of a deployment:
     entry.py      what is told of objects when they are listed
     refusals.py   what goes wrong, in sentences
     folder.py     a folder with one folder per bucket
+    client.py     boto3's client as the store needs it
     s3.py         the buckets of an S3 server
     store.py      the store of a deployment, whichever it is
     rasters.py    its rasters, opened by GDAL

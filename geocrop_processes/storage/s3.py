@@ -1,6 +1,5 @@
 """Objects in the buckets of an S3 server: what can pass is tried again, and nothing cut off is taken for whole."""
 
-import base64
 import hashlib
 import logging
 import time
@@ -14,7 +13,6 @@ from urllib.parse import urlsplit
 
 from boto3.s3.transfer import TransferConfig
 from boto3.session import Session
-from botocore.config import Config
 from botocore.exceptions import (
     ClientError,
     IncompleteReadError,
@@ -30,18 +28,12 @@ from tenacity import (
 )
 from urllib3.exceptions import HTTPError
 
-from geocrop_processes.errors import InvalidSetting
+from geocrop_processes.storage.client import CONNECT_S, TRIES, client_of
 from geocrop_processes.storage.entry import PIECE, Entry, Unfinished
 from geocrop_processes.storage.refusals import Damaged, translated
 
 logger = logging.getLogger(__name__)
 
-TRIES = 4
-"""How often a request is tried, and a body read on after it broke off without a byte more."""
-_CONNECT_S = 5.0
-"""Seconds until a server that does not take a connection is given up."""
-_CONNECTIONS = 64
-"""Connections kept open: an API has some 40 threads, an upload ten of its own."""
 _BATCH = 1000
 """The most keys that one request deletes (S3 API, DeleteObjects)."""
 _BROKEN_OFF = (
@@ -75,34 +67,12 @@ class Buckets:
         # a session of its own: the module's shared one is not safe among threads
         self._session = Session(region_name=region or "us-east-1")
         self._timeout_s = timeout_s
-        self._s3 = self._client(endpoint)
-        self._public = self._client(public_endpoint) if public_endpoint else self._s3
+        self._s3 = client_of(self._session, endpoint, timeout_s)
+        self._public = (
+            client_of(self._session, public_endpoint, timeout_s) if public_endpoint else self._s3
+        )
         self._endpoint = self._s3.meta.endpoint_url
         self._parts = TransferConfig(multipart_threshold=16 << 20, multipart_chunksize=16 << 20)
-
-    def _client(self, endpoint: str | None) -> Any:
-        config = Config(
-            signature_version="s3v4",
-            connect_timeout=_CONNECT_S,
-            read_timeout=self._timeout_s,
-            max_pool_connections=_CONNECTIONS,
-            tcp_keepalive=True,
-            retries={"total_max_attempts": TRIES, "mode": "standard"},
-            # names of buckets become names of hosts at AWS alone
-            s3={"addressing_style": "path" if endpoint else "auto"},
-            # servers other than AWS's do not know the newer checksums
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-        )
-        try:
-            client = self._session.client("s3", endpoint_url=endpoint, config=config)
-        except ValueError as error:
-            raise InvalidSetting(
-                f"The storage endpoint {endpoint!r} is no address such as 'http://localhost:9000'."
-            ) from error
-        # older servers know no other checksum of a request that must have one
-        client.meta.events.register("before-call.s3.DeleteObjects", _add_md5)
-        return client
 
     @contextmanager
     def _doing(self, action: str, bucket: str) -> Iterator[None]:
@@ -287,7 +257,7 @@ class Buckets:
             "AWS_VIRTUAL_HOSTING": "FALSE",
             "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
             "GDAL_HTTP_TIMEOUT": self._timeout_s,
-            "GDAL_HTTP_CONNECTTIMEOUT": _CONNECT_S,
+            "GDAL_HTTP_CONNECTTIMEOUT": CONNECT_S,
             "GDAL_HTTP_MAX_RETRY": TRIES - 1,
             "GDAL_HTTP_RETRY_DELAY": 0.2,
         }
@@ -325,8 +295,3 @@ def _now(page: Mapping[str, Any]) -> float:
     """The server's time, seconds since 1970: ages do not depend on this machine's clock."""
     told = page["ResponseMetadata"]["HTTPHeaders"].get("date")
     return parsedate_to_datetime(told).timestamp() if told else time.time()
-
-
-def _add_md5(params: dict[str, Any], **_: object) -> None:
-    digest = hashlib.md5(params["body"], usedforsecurity=False).digest()
-    params["headers"]["Content-MD5"] = base64.b64encode(digest).decode()
