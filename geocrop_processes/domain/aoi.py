@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -84,28 +85,35 @@ class Aoi:
 
     def centre(self, epsg: int) -> tuple[float, float]:
         """The centre as (x, y) in a projected CRS, metres."""
-        x, y = Transformer.from_crs(4326, epsg, always_xy=True).transform(self.lon, self.lat)
+        x, y = _transformer(4326, epsg).transform(self.lon, self.lat)
         return float(x), float(y)
 
     def bbox(self) -> tuple[float, float, float, float]:
         """West, south, east, north of the circle in degrees."""
-        lon, lat = self._ring()
+        lon, lat = self.ring()
         return float(lon.min()), float(lat.min()), float(lon.max()), float(lat.max())
 
     def polygon(self) -> dict[str, object]:
         """The circle as a GeoJSON Polygon of 64 corners, counter-clockwise, degrees."""
-        lon, lat = self._ring()
+        lon, lat = self.ring()
         ring = [[round(float(x), 7), round(float(y), 7)] for x, y in zip(lon, lat, strict=True)]
         return {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
 
-    def _ring(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    def ring(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """The same corners as longitudes and latitudes: float64, shape (64,), degrees; the first comes once."""
         angle = np.linspace(0, 2 * np.pi, 64, endpoint=False)
         epsg = utm_epsg(self.lon, self.lat)
         x, y = self.centre(epsg)
-        lon, lat = Transformer.from_crs(epsg, 4326, always_xy=True).transform(
+        lon, lat = _transformer(epsg, 4326).transform(
             x + self.radius_m * np.cos(angle), y + self.radius_m * np.sin(angle)
         )
         return np.asarray(lon), np.asarray(lat)
+
+
+@cache
+def _transformer(source: int, target: int) -> Transformer:
+    """Between two EPSG codes; to make one costs more than to use it."""
+    return Transformer.from_crs(source, target, always_xy=True)
 
 
 def utm_epsg(lon: float, lat: float) -> int:

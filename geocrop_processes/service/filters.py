@@ -4,8 +4,11 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
+import shapely
 from fastapi import Request
 
+from geocrop_processes.service.collections.asked import box_of
+from geocrop_processes.service.collections.crs import CRS84
 from geocrop_processes.service.described import parameter, query
 from geocrop_processes.service.problems import invalid
 from geocrop_processes.service.steps import STATUSES
@@ -23,6 +26,7 @@ JOB_FILTERS = (
     | _SEVERAL,
     query("status", "Only jobs in one of these states.", type="array", items=_STATUS) | _SEVERAL,
     parameter("datetime"),
+    parameter("bbox"),
     query("minDuration", "Only jobs that ran so many seconds or longer.", **_SECONDS),
     query("maxDuration", "Only jobs that ran so many seconds or shorter.", **_SECONDS),
 )
@@ -44,6 +48,7 @@ def job_filters(request: Request) -> dict[str, Any]:
         "until": until,
         "min_s": _seconds(request, "minDuration"),
         "max_s": _seconds(request, "maxDuration"),
+        "place": _place(request.query_params.get("bbox")),
     }
 
 
@@ -73,6 +78,15 @@ def _seconds(request: Request, name: str) -> float | None:
     if not 0 <= seconds < math.inf:
         raise invalid(f"The parameter {name!r} is {text!r}: a number of seconds from 0 is allowed.")
     return seconds
+
+
+def _place(text: str | None) -> Any:
+    """A box as a geometry: a point or a line where it is no wider, two boxes over the antimeridian; None for none."""
+    if text is None:
+        return None
+    boxes = box_of("bbox", text, CRS84).boxes
+    corners = [shapely.MultiPoint([box[:2], box[2:]]) for box in boxes]
+    return shapely.union_all(shapely.envelope(corners))
 
 
 def _interval(text: str | None) -> tuple[datetime | None, datetime | None]:

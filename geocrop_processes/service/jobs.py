@@ -71,7 +71,7 @@ class JobStore(ProductStore):
         owner: str = "anonymous",
     ) -> Job:
         """Accept a job: its first step is due."""
-        return self._accept(records.Submitted(job_id, process, owner, inputs, request))
+        return self._accept(records.Submitted.of(job_id, process, owner, inputs, request))
 
     def _accept_all(self, submitted: Sequence[records.Submitted]) -> Sequence[Job]:
         with self._database.write() as connection:
@@ -100,6 +100,7 @@ class JobStore(ProductStore):
         min_s: float | None = None,
         max_s: float | None = None,
         owner: str | None = None,
+        place: Any = None,
         limit: int = 100,
         offset: int = 0,
     ) -> tuple[list[Entry], int]:
@@ -110,7 +111,7 @@ class JobStore(ProductStore):
             offset: how many newer ones to leave out.
         """
         processes = [process] if isinstance(process, str) else process
-        wanted = records.Filter(processes, status, since, until, min_s, max_s, owner)
+        wanted = records.Filter(processes, status, since, until, min_s, max_s, owner, place)
         with self._database.read() as connection:
             return records.page(connection, wanted, limit, offset)
 

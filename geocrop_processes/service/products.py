@@ -11,18 +11,17 @@ from typing import Any
 
 import shapely
 from sqlalchemy import (
-    BindParameter,
     ColumnElement,
     Connection,
-    bindparam,
     delete,
     exists,
     func,
     insert,
+    literal,
     select,
 )
 
-from geocrop_processes.service import class_codes
+from geocrop_processes.service import class_codes, shapes
 from geocrop_processes.service.schema import footprints, items, jobs, published
 from geocrop_processes.service.steps import SUCCESSFUL
 
@@ -31,9 +30,6 @@ COLLECTION = "crop-maps"
 
 Condition = Callable[[Connection], ColumnElement[bool]]
 """Makes a clause about the columns of `published`; it may look into the store for it."""
-
-_SHAPES = 2000
-"""Shapes that are held at once."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +61,7 @@ class Search:
         if self.ids is not None:
             clauses.append(published.c.job_id.in_(self.ids))
         if self.bbox is not None:
-            clauses += meets(self.bbox)
+            clauses.append(meets(self.bbox))
         if self.start is not None:
             clauses.append(published.c.ends >= self.start.timestamp())
         if self.end is not None:
@@ -137,34 +133,27 @@ def item_of(connection: Connection, job_id: str) -> dict[str, Any] | None:
     return found
 
 
-def related(
-    connection: Connection, shape: Any, relation: Callable[[Any, Any], Any]
-) -> ColumnElement[bool]:
+def meets(box: Sequence[float]) -> ColumnElement[bool]:
+    """A clause: the box of a product meets another (west, south, east, north), degrees, sides included."""
+    c = published.c
+    return shapes.Meets(c.west, c.south, c.east, c.north, *map(literal, box))
+
+
+def related(connection: Connection, shape: Any, relation: shapes.Relation) -> ColumnElement[bool]:
     """A clause: a shape has a relation to the footprint.
 
     Args:
         connection: where the footprints are looked up whose boxes meet that of the shape.
         shape: a shapely geometry, degrees.
-        relation: of shapely, of the shape and an array of footprints, that holds only where they meet. The shape
-            comes first: of two geometries shapely makes use of the first one's preparation alone.
+        relation: as `shapes.related` takes it.
     """
-    shapely.prepare(shape)
     candidates = (
-        select(footprints.c.number, footprints.c.shape)
+        select(footprints.c.number)
         .join(published, published.c.number == footprints.c.number)
-        .where(*meets(shape.bounds))
+        .where(meets(shape.bounds))
     )
-    numbers: list[int] = []
-    for rows in connection.execute(candidates).partitions(_SHAPES):
-        shapes = shapely.from_wkb([row.shape for row in rows])
-        holds = shapely.intersects(shape, shapes)
-        if relation is not shapely.intersects:
-            # that they meet is cheap to know of a prepared shape; some relations are not
-            holds[holds] = relation(shape, shapes[holds])
-        numbers += [row.number for row, yes in zip(rows, holds, strict=True) if yes]
-    # as text of the query: databases take some ten thousand parameters at most
-    among: BindParameter[Any] = bindparam(None, numbers, expanding=True, literal_execute=True)
-    return published.c.number.in_(among)
+    found = shapes.related(connection, candidates, footprints.c.shape, shape, relation)
+    return published.c.number.in_(found)
 
 
 def state(connection: Connection) -> tuple[int, int, int]:
@@ -260,7 +249,7 @@ def _list(connection: Connection, number: int, job_id: str, item: dict[str, Any]
     )
     outline = item.get("geometry")
     shape = shapely.geometry.shape(outline) if outline else shapely.box(*item["bbox"])
-    connection.execute(insert(footprints).values(number=number, shape=shapely.to_wkb(shape)))
+    connection.execute(insert(footprints).values(number=number, shape=shapes.binary(shape)))
     class_codes.take_in(connection, item)
 
 
@@ -273,14 +262,3 @@ def _place(item: dict[str, Any]) -> dict[str, Any]:
     box = dict(zip(("west", "south", "east", "north"), item["bbox"], strict=True))
     collection = item.get("collection") or COLLECTION
     return {**box, "collection": collection, "begins": begins, "ends": ends}
-
-
-def meets(box: Sequence[float]) -> list[ColumnElement[bool]]:
-    """The clauses: a product's box meets this one (west, south, east, north), degrees."""
-    west, south, east, north = box
-    return [
-        published.c.west <= east,
-        published.c.east >= west,
-        published.c.south <= north,
-        published.c.north >= south,
-    ]

@@ -5,10 +5,14 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, Self
 
+import numpy as np
+import shapely
 from sqlalchemy import Column, ColumnElement, Connection, func, insert, select
 
+from geocrop_processes.domain.aoi import Aoi
 from geocrop_processes.service import steps
 from geocrop_processes.service.schema import Now, clock, jobs
+from geocrop_processes.service.shapes import binary, related
 
 _FIRST_TIME, _AFTER_TIMES = 5, 9
 """Which fields of an entry are moments: from `created` to `finished`."""
@@ -81,6 +85,26 @@ class Submitted:
     """Validated inputs, defaults among them."""
     request: dict[str, Any]
     """`outputs`, `response` and `subscriber` of the execution request, as they came."""
+    area: bytes | None
+    """The circle that is worked on, as the store keeps shapes; None where the process has none."""
+
+    @classmethod
+    def of(
+        cls,
+        job_id: str,
+        process: str,
+        owner: str,
+        inputs: dict[str, Any],
+        request: dict[str, Any],
+    ) -> Self:
+        """A job of a place, where its inputs name one."""
+        aoi = inputs.get("aoi")
+        area = None if aoi is None else binary(_circle(Aoi(*map(float, aoi))))
+        return cls(job_id, process, owner, inputs, request, area)
+
+
+def _circle(aoi: Aoi) -> Any:
+    return shapely.polygons(np.stack(aoi.ring(), axis=-1))
 
 
 def add(connection: Connection, submitted: Sequence[Submitted]) -> list[Job]:
@@ -90,6 +114,8 @@ def add(connection: Connection, submitted: Sequence[Submitted]) -> list[Job]:
         {**vars(one), "status": steps.ACCEPTED, "created": now, "updated": now} for one in submitted
     ]
     connection.execute(insert(jobs).values(turn=steps.end_of_the_line()), rows)
+    for row in rows:
+        del row["area"]
     steps.begin(connection, {one.id: one.process for one in submitted})
     unknown: dict[str, Any] = dict.fromkeys(("started", "finished", "result", "error", "digest"))
     at = _moment(now)
@@ -121,9 +147,19 @@ class Filter:
     """Ran at most so many seconds."""
     owner: str | None
     """Of this owner."""
+    place: Any = None
+    """Works on a place that meets this shapely geometry, degrees."""
 
-    def conditions(self) -> list[ColumnElement[bool]]:
-        """The clauses of the query."""
+    def conditions(self, connection: Connection) -> list[ColumnElement[bool]]:
+        """The clauses of the query; places are compared among the jobs that meet the others."""
+        clauses = self._plain()
+        if self.place is None:
+            return clauses
+        among = select(jobs.c.number).where(jobs.c.area.is_not(None), *clauses)
+        found = related(connection, among, jobs.c.area, self.place, shapely.intersects)
+        return [jobs.c.number.in_(found)]
+
+    def _plain(self) -> list[ColumnElement[bool]]:
         ran = func.coalesce(jobs.c.finished, Now()) - jobs.c.started
         clauses: list[ColumnElement[bool]] = []
         if self.processes:
@@ -147,7 +183,7 @@ def page(
     connection: Connection, wanted: Filter, limit: int, offset: int
 ) -> tuple[list[Entry], int]:
     """A page of jobs, the newest first, and how many there are: one query, where the page holds any."""
-    clauses = wanted.conditions()
+    clauses = wanted.conditions(connection)
     total = select(func.count()).select_from(jobs).where(*clauses)
     query = select(*Entry.columns(), total.scalar_subquery()).where(*clauses)
     rows = connection.execute(

@@ -5,11 +5,12 @@ imported only then.
 """
 
 from sqlalchemy import Column, Connection, MetaData, String, Table, insert, inspect, select
+from sqlalchemy.exc import NotSupportedError, ProgrammingError
 
 from geocrop_processes.errors import UnusableStore
 from geocrop_processes.service.schema import jobs, metadata
 
-HEAD = "0006"
+HEAD = "0007"
 """The revision of this version: the last one in `migrations/versions/`."""
 _OLDEST = "0001"
 """The revision of the oldest stores; those that do not say theirs are treated as such."""
@@ -45,6 +46,7 @@ def bring(connection: Connection, *, upgrade: bool) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+        _enable_postgis(connection)
     # another may have been quicker
     found = current(connection)
     if found is None:
@@ -54,6 +56,17 @@ def bring(connection: Connection, *, upgrade: bool) -> None:
     elif found != HEAD:
         _check(found, upgrade=upgrade)
         _upgrade(connection)
+
+
+def _enable_postgis(connection: Connection) -> None:
+    try:
+        connection.exec_driver_sql("CREATE EXTENSION IF NOT EXISTS postgis")
+    except (ProgrammingError, NotSupportedError) as error:
+        reason = str(error.orig).partition("\n")[0]
+        raise UnusableStore(
+            f"The job store's database lacks PostGIS ({reason}): install PostGIS on its server (Debian's package "
+            "postgresql-postgis), and have its superuser run `CREATE EXTENSION postgis` in the database."
+        ) from error
 
 
 def _check(found: str, *, upgrade: bool) -> None:

@@ -27,6 +27,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from geocrop_processes.service.shapes import Shape, envelope
+
 metadata = MetaData()
 
 jobs = Table(
@@ -55,6 +57,8 @@ jobs = Table(
     Column("blocks_done", Integer, nullable=False, default=0),
     # counts claims over all jobs: whose last claim was longest ago is next
     Column("turn", Integer, nullable=False, default=0, index=True),
+    # the circle that is worked on, where the process has one
+    Column("area", Shape),
 )
 
 IS_OPEN = jobs.c.status.in_([literal_column("'accepted'"), literal_column("'running'")])
@@ -110,12 +114,14 @@ Index(
 )
 
 
+_SIDES = ("west", "south", "east", "north")
+
+
 def _place() -> list[Column[Any]]:
     """Where and when a product is: its collection, the sides of its box in degrees, seconds since 1970."""
-    sides = ("west", "south", "east", "north", "begins", "ends")
     return [
         Column("collection", String(64), nullable=False),
-        *(Column(side, Double, nullable=False) for side in sides),
+        *(Column(name, Double, nullable=False) for name in (*_SIDES, "begins", "ends")),
     ]
 
 
@@ -149,13 +155,26 @@ published = Table(
     Index("published_by_end", "ends"),
 )
 
-# the shapes of the same products, as well-known binary
+# the shapes of the same products
 footprints = Table(
     "footprints",
     metadata,
     Column("number", ForeignKey("items.number"), primary_key=True, autoincrement=False),
-    Column("shape", LargeBinary, nullable=False),
+    Column("shape", Shape, nullable=False),
 )
+
+_PLACES = (
+    Index(
+        "published_by_box",
+        envelope(*(published.c[side] for side in _SIDES)),
+        postgresql_using="gist",
+    ),
+    Index("footprints_by_shape", footprints.c.shape, postgresql_using="gist"),
+    Index("jobs_by_area", jobs.c.area, postgresql_using="gist"),
+)
+"""What PostGIS finds places by; other databases have no such index."""
+for _each in _PLACES:
+    _each.ddl_if(dialect="postgresql")
 
 # the classes of all products that were ever listed, and the code that each has in `crop-maps`
 classes = Table(

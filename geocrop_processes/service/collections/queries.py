@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, func, or_, select
 
 from geocrop_processes.service.collections.crs import Box
 from geocrop_processes.service.collections.times import Interval
@@ -30,7 +30,7 @@ def newest(
         interval: the time; that of the newest season that meets the box where None.
         limit: the most products.
     """
-    clauses = [*_within(interval), *meets(box)]
+    clauses = [*_within(interval), meets(box)]
     if interval is None:
         begins = _first(connection, published.c.begins.desc(), clauses)
         if begins is None:
@@ -59,7 +59,7 @@ def page_of(
     """
     clauses = _within(interval)
     if boxes:
-        clauses.append(or_(*(and_(*meets(box)) for box in boxes)))
+        clauses.append(or_(*map(meets, boxes)))
     count = select(func.count()).select_from(published).where(*clauses)
     page = select(published.c.number, count.scalar_subquery()).where(*clauses).order_by(_NEWEST)
     rows = connection.execute(page.limit(limit).offset(offset)).all()
