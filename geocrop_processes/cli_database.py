@@ -3,7 +3,7 @@
 import typer
 
 from geocrop_processes.cli_text import AsJson, out, print_json
-from geocrop_processes.service.database import Database, address_of, revision_of
+from geocrop_processes.service.database import Database, revision_of
 from geocrop_processes.service.revisions import HEAD
 from geocrop_processes.settings import Settings
 
@@ -18,7 +18,7 @@ def current(*, as_json: AsJson = False) -> None:
 
     Exit code 0 where it is that of this version, 1 where it is another or there is no store yet.
     """
-    found = revision_of(address_of(Settings.read()))
+    found = revision_of(Settings.read().store_url())
     if as_json:
         print_json({"revision": found, "needed": HEAD})
     elif found is None:
@@ -36,7 +36,7 @@ def upgrade(*, as_json: AsJson = False) -> None:
 
     Make a backup first: there is no way back but to restore it. Several may run at once, one of them does it.
     """
-    url = address_of(Settings.read())
+    url = Settings.read().store_url()
     before = revision_of(url)
     Database(url, upgrade=True).close()
     if as_json:

@@ -19,15 +19,9 @@ from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_rand
 
 from geocrop_processes.errors import StoreUnavailable
 from geocrop_processes.service import revisions
-from geocrop_processes.settings import Settings
 
 _BUSY_S = 30
 """Seconds that one writer waits for another."""
-
-
-def address_of(settings: Settings) -> str:
-    """SQLAlchemy's address of the store that a deployment's settings name."""
-    return settings.service.database or f"sqlite:///{settings.data.absolute() / 'jobs.db'}"
 
 
 def revision_of(url: str) -> str | None:

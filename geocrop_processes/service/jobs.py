@@ -13,7 +13,7 @@ from sqlalchemy import func, select, update
 from geocrop_processes.errors import UnknownJob
 from geocrop_processes.service import budget, products, records, reports, reuse, steps, turns
 from geocrop_processes.service.callbacks.due import Deliveries
-from geocrop_processes.service.database import Database, address_of
+from geocrop_processes.service.database import Database
 from geocrop_processes.service.figures import Past
 from geocrop_processes.service.pace import Pace
 from geocrop_processes.service.product_store import ProductStore
@@ -54,8 +54,8 @@ class JobStore(ProductStore):
     @classmethod
     def of(cls, settings: Settings) -> "JobStore":
         """The store that a deployment's settings name."""
-        url = address_of(settings)
-        return cls(url, lease_s=settings.service.lease_s, attempts=settings.service.attempts)
+        service = settings.service
+        return cls(settings.store_url(), lease_s=service.lease_s, attempts=service.attempts)
 
     def close(self) -> None:
         """Close every connection."""

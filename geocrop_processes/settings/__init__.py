@@ -124,6 +124,10 @@ class Settings(BaseSettings):
         storage.ensure_buckets()
         return storage
 
+    def store_url(self) -> str:
+        """The job store's address, as SQLAlchemy has it."""
+        return self.service.database or f"sqlite:///{self.data.absolute() / 'jobs.db'}"
+
     def open_registry(self, storage: Storage) -> Registry:
         """The model registry; new models' files go to the store's bucket."""
         uri = self.registry.uri or f"sqlite:///{self.data.absolute() / 'mlflow.db'}"

@@ -307,6 +307,7 @@ Database(sys.argv[1], upgrade=True)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("last", ["ALTER TABLE steps ADD", "INSERT INTO published"])
 def test_an_upgrade_that_is_killed_leaves_the_store_as_it_was(older: str, last: str) -> None:
     before, tables = contents(older), shape(older)
@@ -327,6 +328,7 @@ print("alembic" in sys.modules)
 """
 
 
+@pytest.mark.slow
 def test_processes_that_upgrade_at_once_do_it_once_and_later_ones_not_at_all(older: str) -> None:
     command = [sys.executable, "-c", _OPENS, older]
     together = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
