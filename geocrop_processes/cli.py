@@ -6,13 +6,20 @@ Exit codes: 0 done; 1 no map can be made, one sentence says why; 2 the request m
 import sys
 from datetime import datetime
 from typing import Annotated, Literal, NoReturn
-from uuid import uuid4
 
 import typer
 from rich.markup import escape
 from typer.exceptions import TyperException
 
-from geocrop_processes import cli_accuracy, cli_database, cli_learning, cli_models, cli_service
+from geocrop_processes import (
+    cli_accuracy,
+    cli_database,
+    cli_learning,
+    cli_models,
+    cli_service,
+    cli_storage,
+)
+from geocrop_processes.cli_files import by_hand
 from geocrop_processes.cli_place import CatalogAddress, Lat, Lon, Radius, Year, seen_season, served
 from geocrop_processes.cli_text import AsJson, bar, err, print_json, print_product
 from geocrop_processes.domain.aoi import Aoi
@@ -40,6 +47,7 @@ app.command("sample-design")(cli_accuracy.sample_design)
 app.command("simulated-labels", hidden=True)(cli_accuracy.simulated_labels)
 app.add_typer(cli_service.jobs, name="jobs")
 app.add_typer(cli_service.catalog, name="catalog")
+app.add_typer(cli_storage.storage, name="storage")
 app.add_typer(cli_database.database, name="database")
 app.add_typer(cli_models.models, name="models")
 
@@ -106,7 +114,7 @@ def classify(  # noqa: PLR0913 - each is an argument of the command line
     settings.warm_up()
     with bar(quiet=as_json) as progress, served(settings, address, progress) as url:
         product = make_map(
-            uuid4().hex,
+            by_hand(),
             request,
             chosen,
             find=settings.open_catalog(url).find,

@@ -4,13 +4,12 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
-from uuid import uuid4
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from geocrop_processes.cli_files import KINDS, labels_of, read, write
+from geocrop_processes.cli_files import KINDS, by_hand, labels_of, read, write
 from geocrop_processes.cli_text import AsJson, out, print_json, print_places
 from geocrop_processes.errors import (
     GeoCropError,
@@ -67,7 +66,7 @@ def accuracy_assessment(
         reference, settings, season=judged.year, legend=legend_of_map(content), open_legend=True
     )
     made = assess(
-        uuid4().hex,
+        by_hand(),
         content,
         labels,
         storage,

@@ -3,13 +3,21 @@
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from geocrop_processes.errors import (
     InvalidLabels,
     InvalidSample,
 )
 from geocrop_processes.pipeline.labels import CSV, GEOJSON, GEOPACKAGE, Labels, read_labels
+from geocrop_processes.service.sweeping.sweep import BY_HAND
 from geocrop_processes.settings import Settings
+
+
+def by_hand() -> str:
+    """The name of a job of the command line, which no job store knows: its files are never swept."""
+    return f"{BY_HAND}{uuid4().hex}"
+
 
 KINDS = {".geojson": GEOJSON, ".json": GEOJSON, ".csv": CSV, ".txt": CSV, ".gpkg": GEOPACKAGE}
 """Media types by the ending of a file's name."""

@@ -5,13 +5,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
-from uuid import uuid4
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from geocrop_processes.cli_files import labels_of, read, write
+from geocrop_processes.cli_files import by_hand, labels_of, read, write
 from geocrop_processes.cli_place import (
     CatalogAddress,
     Lat,
@@ -98,7 +97,7 @@ def sample_extraction(  # noqa: PLR0913 - each is an option of the command line
     settings.warm_up()
     with bar(quiet=as_json) as progress, served(settings, address, progress) as url:
         made = extract_samples(
-            uuid4().hex,
+            by_hand(),
             request,
             find=settings.open_catalog(url).find,
             storage=storage,
@@ -145,7 +144,7 @@ def feature_extraction(  # noqa: PLR0913 - each is an argument of the command li
     settings.warm_up()
     with bar(quiet=as_json) as progress, served(settings, address, progress) as url:
         made = extract_features(
-            uuid4().hex,
+            by_hand(),
             request,
             find=settings.open_catalog(url).find,
             storage=storage,

@@ -3,12 +3,12 @@
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
-from uuid import uuid4
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
+from geocrop_processes.cli_files import by_hand
 from geocrop_processes.cli_text import AsJson, bar, out, print_json, print_places
 from geocrop_processes.models.card import ModelCard
 from geocrop_processes.models.training import MAX_ROUNDS
@@ -104,7 +104,7 @@ def model_training(  # noqa: PLR0913 - each is an option of the command line
     registry = settings.open_registry(storage)
     with bar(quiet=as_json) as progress:
         trained = train_model(
-            *(uuid4().hex, datetime.now(UTC), table.read_bytes(), request, registry, storage),
+            *(by_hand(), datetime.now(UTC), table.read_bytes(), request, registry, storage),
             progress=progress,
         )
     if as_json:

@@ -13,16 +13,20 @@ from threading import Event, Thread
 from geocrop_processes.errors import Unavailable
 from geocrop_processes.service.jobs import JobStore
 from geocrop_processes.service.queue import republish
+from geocrop_processes.service.sweeping.beat import sweep_regularly
 from geocrop_processes.settings import Settings
 
 logger = logging.getLogger(__name__)
+
+_END_S = 20.0
+"""Seconds that what is under way has at the end."""
 
 Say = Callable[[str], None]
 
 
 @contextmanager
 def beating(settings: Settings, say: Say = logger.warning) -> Iterator[None]:
-    """Tell the workers of what is due for as long as the context lasts.
+    """Tell the workers of what is due, and sweep, for as long as the context lasts.
 
     Args:
         settings: of the deployment.
@@ -33,13 +37,19 @@ def beating(settings: Settings, say: Say = logger.warning) -> Iterator[None]:
     """
     ended = Event()
     with closing(JobStore.of(settings)) as store:
-        thread = Thread(target=beat, args=(settings, store, ended, say), name="beat", daemon=True)
-        thread.start()
+        threads = [
+            Thread(target=task, args=(settings, store, ended, say), name=name, daemon=True)
+            for name, task in (("beat", beat), ("sweep", sweep_regularly))
+        ]
+        for thread in threads:
+            thread.start()
         try:
             yield
         finally:
             ended.set()
-            thread.join()
+            for thread in threads:
+                # a sweep may be left anywhere
+                thread.join(_END_S)
 
 
 def beat(settings: Settings, store: JobStore, ended: Event, say: Say) -> None:

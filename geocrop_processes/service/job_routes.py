@@ -194,7 +194,7 @@ def outcome_of(host: Host, job: Job) -> Outcome:
     """What a successful job gives.
 
     Raises:
-        Problem: it is not ready (404), failed (the reason's own status), or was dismissed (410).
+        Problem: it is not ready (404), failed (the reason's own status), was dismissed or withdrawn (410).
     """
     if job.status in OPEN:
         detail = f"The job {job.id} is {job.status} ({job.progress} %): there are no results yet."
@@ -202,6 +202,6 @@ def outcome_of(host: Host, job: Job) -> Outcome:
         raise Problem(404, "Results are not ready", detail, RESULT_NOT_READY, headers)
     if job.status == DISMISSED:
         raise Problem(410, "Dismissed", f"The job {job.id} was dismissed: it has no results.")
-    if job.status == FAILED:
+    if job.status == FAILED or job.result is None:
         raise failure_of(job)
     return Outcome.of_job(job, host.manager.describe(job.process))

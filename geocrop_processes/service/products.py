@@ -191,7 +191,13 @@ def contents(connection: Connection) -> Contents:
 
 def withdraw(connection: Connection, job_id: str) -> None:
     """A job is closed: its product is listed no more where no successful job uses it."""
-    product = connection.execute(select(jobs.c.product).where(jobs.c.id == job_id)).scalar()
+    unlist(
+        connection, connection.execute(select(jobs.c.product).where(jobs.c.id == job_id)).scalar()
+    )
+
+
+def unlist(connection: Connection, product: str | None) -> None:
+    """List a product no more where no successful job uses it."""
     listed = select(published.c.number).where(published.c.job_id == product)
     number = connection.execute(listed.with_for_update()).scalar()
     # asked once the row is ours: a job that is just being answered with the product has been seen then

@@ -64,24 +64,27 @@ def read(storage: Storage, sha256: str, media_type: str) -> Upload:
     return upload
 
 
-def sweep(
+def unneeded(
     storage: Storage, inputs_of_open_jobs: Callable[[], Iterable[Mapping[str, Any]]], keep_s: float
-) -> None:
-    """Remove the files that no open job names and that were brought longer ago than `keep_s` seconds.
+) -> list[str]:
+    """The keys of the files that no open job names and that were brought longer ago than `keep_s` seconds.
 
     Raises:
         StorageUnavailable: the store does not answer.
     """
     old = [entry.key for entry in storage.entries(DATASETS, _FOLDER) if entry.age_s > keep_s]
     if not old:
-        return
+        return []
     needed = {
         _FOLDER + str(value["upload"])
         for inputs in inputs_of_open_jobs()
         for value in inputs.values()
         if isinstance(value, dict) and "upload" in value
     }
-    for key in old:
-        # looked at again: whoever brings the same file now has made it young
-        if key not in needed and all(e.age_s > keep_s for e in storage.entries(DATASETS, key)):
-            storage.remove(DATASETS, [key])
+    free = set(old) - needed
+    # looked at again: whoever brings the same file now has made it young
+    return [
+        entry.key
+        for entry in storage.entries(DATASETS, _FOLDER)
+        if entry.key in free and entry.age_s > keep_s
+    ]

@@ -34,7 +34,6 @@ from geocrop_processes.service.problems import problem_of
 from geocrop_processes.service.queue import DELIVER, WORK, create_queue, republish
 from geocrop_processes.service.steps import Step
 from geocrop_processes.service.work import WORK_OF
-from geocrop_processes.service.work.files import sweep_uploads
 from geocrop_processes.settings import Settings
 from geocrop_processes.storage import RESULTS, result_key
 
@@ -81,11 +80,10 @@ def _is_left(lost: Event, stopping: Asked) -> bool:
 
 
 def _clean(context: WorkerContext, step: Step) -> bool:
-    """Remove what a closed job has left, and what nobody uses any more."""
+    """Remove what a closed job has left, and the product that nobody uses any more."""
     discard_results(step.job_id, context.storage)
     for product in context.store.products_to_clean(step.job_id):
         context.storage.delete(RESULTS, result_key(product))
-    sweep_uploads(context)
     return context.store.cleaned(step)
 
 

@@ -26,6 +26,7 @@ from geocrop_processes.settings.sections import (
     CatalogSettings,
     CoverageSettings,
     ImagerySettings,
+    KeepSettings,
     MapSettings,
     PageSettings,
     RegionSettings,
@@ -43,6 +44,7 @@ __all__ = [
     "CatalogSettings",
     "CoverageSettings",
     "ImagerySettings",
+    "KeepSettings",
     "MapSettings",
     "PageSettings",
     "RegionSettings",
@@ -78,6 +80,7 @@ class Settings(BaseSettings):
     cache: CacheSettings = CacheSettings()
     service: ServiceSettings = ServiceSettings()
     uploads: UploadSettings = UploadSettings()
+    keep: KeepSettings = KeepSettings()
     pages: PageSettings = PageSettings()
     callbacks: CallbackSettings = CallbackSettings()
     coverage: CoverageSettings = CoverageSettings()

@@ -257,6 +257,25 @@ class UploadSettings(Section):
     )
 
 
+class KeepSettings(Section):
+    """How long what is kept, and how often what nobody needs is looked for."""
+
+    results_days: float | None = Field(
+        None,
+        gt=0,
+        description="Days after which the results of a job that has ended are withdrawn: maps, files, items. Its status stays "
+        "and says so (410). For ever where none is given.",
+    )
+    grace_s: float = Field(
+        86_400.0,
+        ge=60,
+        description="Seconds that objects are left alone which nobody seems to need, half-written ones too.",
+    )
+    sweep_s: float = Field(
+        3600.0, ge=1, description="Seconds between two sweeps of what nobody needs any more."
+    )
+
+
 class CoverageSettings(Section):
     """How much of a coverage is given at once."""
 

@@ -477,6 +477,11 @@ def test_the_files_of_a_job_are_served_in_parts_to_any_origin(service: Service) 
     assert service.client.get("/assets/a/samples.parquet").status_code == 404
 
 
+def sweep(service: Service) -> None:
+    jobs = service.store.inputs_of_open_jobs
+    service.storage.remove(DATASETS, uploads.unneeded(service.storage, jobs, 3600))
+
+
 def test_what_was_brought_is_swept_once_it_is_old_and_no_open_job_needs_it(
     service: Service,
 ) -> None:
@@ -487,11 +492,11 @@ def test_what_was_brought_is_swept_once_it_is_old_and_no_open_job_needs_it(
         if name != "young":
             os.utime(folder / upload.sha256, (0, 0))
     service.store.add("a", "sample-extraction", {"labels": kept["needed"].named()}, {})
-    uploads.sweep(service.storage, service.store.inputs_of_open_jobs, 3600)
+    sweep(service)
     left = {key.rpartition("/")[2] for key in service.brought()}
     assert left == {kept["needed"].sha256, kept["young"].sha256}
     service.store.dismiss("a")
-    uploads.sweep(service.storage, service.store.inputs_of_open_jobs, 3600)
+    sweep(service)
     assert service.brought() == [f"uploads/{kept['young'].sha256}"]
 
 
@@ -505,7 +510,7 @@ def test_what_is_brought_again_while_it_is_swept_is_kept(service: Service) -> No
         uploads.keep(service.storage, upload)
         return []
 
-    uploads.sweep(service.storage, brought_again, 3600)
+    service.storage.remove(DATASETS, uploads.unneeded(service.storage, brought_again, 3600))
     assert path.read_bytes() == b"x"
 
 

@@ -111,17 +111,6 @@ def finish_with(
             discard_results(step.job_id, context.storage)
             # what a killed attempt has left half written
             context.storage.discard_unfinished(RESULTS, result_key(step.job_id))
-            sweep_uploads(context)
         except Unavailable as error:
             logger.warning("job %s: %s", step.job_id, error)
     return counted
-
-
-def sweep_uploads(context: WorkerContext) -> None:
-    """Remove what clients have brought a while ago, and no open job needs.
-
-    Raises:
-        StorageUnavailable, StoreUnavailable: one of them does not answer.
-    """
-    keep_s = context.settings.uploads.keep_s
-    uploads.sweep(context.storage, context.store.inputs_of_open_jobs, keep_s)
