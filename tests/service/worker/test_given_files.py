@@ -1,7 +1,6 @@
 """What a worker does with files that it was given, and with those that a job of one step makes."""
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -215,28 +214,17 @@ def test_a_dismissed_training_ends_and_leaves_no_file(
     assert context.store.get("a").status == "dismissed"
 
 
-def test_what_clients_brought_long_ago_is_swept_when_a_job_ends(context: WorkerContext) -> None:
+def test_what_a_killed_attempt_has_half_written_goes_when_a_job_ends(
+    context: WorkerContext,
+) -> None:
     step = given_table(context)
-    old = Upload(b"old", "text/csv")
-    uploads.keep(context.storage, old)
-    for sha256 in brought(context):
-        os.utime(context.storage.url(DATASETS, f"uploads/{sha256}"), (0, 0))
-    context.storage.put(RESULTS, "results/a/.x.partial", b"", "x")
-    made = ProducedFile.of_bytes("card", "card.json", "application/json", b"{}")
     context.storage.put(RESULTS, "results/a/card.json", b"{}", "application/json")
+    half = Path(context.storage.url(RESULTS, "results/a/.x.partial"))
+    half.write_bytes(b"half")
+    made = ProducedFile.of_bytes("card", "card.json", "application/json", b"{}")
     assert files.finish_with(context, step, [made], {"model": "fields@1"})
-    assert brought(context) == []
+    assert not half.exists()
     result = context.store.get("a").result
     assert result is not None
     assert result["values"] == {"model": "fields@1"}
     assert result["outputs"]["card"]["size"] == 2
-
-
-def test_a_failed_job_has_what_was_brought_swept(context: WorkerContext) -> None:
-    upload = Upload(b"lon\n", "text/csv")
-    uploads.keep(context.storage, upload)
-    os.utime(context.storage.url(DATASETS, f"uploads/{upload.sha256}"), (0, 0))
-    assert extract(context, upload.named()).status == "failed"
-    while work(context, lambda: None):
-        pass
-    assert brought(context) == []
