@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from pydantic import TypeAdapter
 
@@ -86,7 +87,15 @@ class Plan:
         """The blocks to compute, row by row."""
         return list(self.grid.blocks(self.request.block_px, self.anchor))
 
-    @property
+    def block(self, name: str) -> Block:
+        """One of the blocks, by its name.
+
+        Raises:
+            ValueError: there is none of that name.
+        """
+        return self.grid.block(name, self.request.block_px, self.anchor)
+
+    @cached_property
     def acquisitions(self) -> list[Acquisition]:
         """The time steps."""
         return acquisitions(self.scenes, self.grid.epsg, self.request.aoi.lon)

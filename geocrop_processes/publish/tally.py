@@ -1,7 +1,8 @@
 """Counts of a map's pixels, block by block: integers only, so that any order of blocks sums to the same."""
 
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
+from operator import add
 
 import numpy as np
 import numpy.typing as npt
@@ -69,8 +70,9 @@ class Tally:
         return sum(tallies, cls())
 
     def __add__(self, other: "Tally") -> "Tally":
-        pairs = zip(astuple(self), astuple(other), strict=True)
-        return Tally(*(tuple(a + b for a, b in zip(*pair, strict=True)) for pair in pairs))
+        # integers, not copies of their tuples: a map has thousands of blocks
+        pairs = ((getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
+        return Tally(*(tuple(map(add, *pair)) for pair in pairs))
 
     @property
     def inside(self) -> int:

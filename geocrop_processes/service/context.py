@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from geocrop_processes.domain.aoi import Aoi
 from geocrop_processes.domain.season import Season
@@ -20,6 +21,9 @@ from geocrop_processes.simulation.app import serve
 from geocrop_processes.simulation.demonstration import ARCHIVE, is_prepared, prepare_archive
 from geocrop_processes.storage import Storage
 
+_PLANS = 8
+"""Jobs whose plans are kept: to read one again for each of its blocks would take longer than a small block does."""
+
 
 @dataclass(frozen=True)
 class WorkerContext:
@@ -37,6 +41,8 @@ class WorkerContext:
     """How scenes are read."""
     models: dict[tuple[str, str], RegisteredModel] = field(default_factory=dict)
     """Those that were loaded, by reference: a version never changes."""
+    plans: dict[str, Any] = field(default_factory=dict)
+    """Those of the jobs that were worked on last, by job; see `plan`."""
     fetch: Callable[[str, Limits], Fetched] = fetch
     """Fetches a file that was given by reference."""
     send: Callable[[str, bytes, Mapping[str, str], Limits], int] = send
@@ -63,6 +69,24 @@ class WorkerContext:
         if key not in self.models:
             self.models[key] = self.registry.load(reference, as_of)
         return self.models[key]
+
+    def plan[Plan](self, job_id: str, read: Callable[[bytes], Plan]) -> Plan:
+        """The plan of a job, which never changes; those of the last few jobs are kept.
+
+        Args:
+            job_id: the job.
+            read: makes the plan of its content.
+
+        Raises:
+            UnknownJob: there is no such job, or it has no plan.
+        """
+        if job_id not in self.plans:
+            made = read(self.store.plan_of(job_id))
+            while len(self.plans) >= _PLANS:
+                del self.plans[next(iter(self.plans))]
+            self.plans[job_id] = made
+        kept: Plan = self.plans[job_id]
+        return kept
 
     def find(self, aoi: Aoi, season: Season) -> Found:
         """The scenes of a place and season."""

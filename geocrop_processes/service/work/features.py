@@ -20,8 +20,8 @@ def plan(context: WorkerContext, step: Step, left: Asked) -> bool:
 
 def block(context: WorkerContext, step: Step, left: Asked) -> bool:
     """Compute one block."""
-    planned = Plan.from_json(context.store.plan_of(step.job_id))
-    found = next(found for found in planned.blocks if found.name == step.name)
+    planned = context.plan(step.job_id, Plan.from_json)
+    found = planned.block(step.name)
     features_block(
         planned, found, context.storage, context.access, attempt=step.attempt, abandoned=left
     )
@@ -30,7 +30,7 @@ def block(context: WorkerContext, step: Step, left: Asked) -> bool:
 
 def finish(context: WorkerContext, step: Step, left: Asked) -> bool:
     """Assemble the raster."""
-    planned = Plan.from_json(context.store.plan_of(step.job_id))
+    planned = context.plan(step.job_id, Plan.from_json)
     attempts = context.store.attempts_of_blocks(step.job_id)
     made = finish_features(planned, context.storage, attempts=attempts, abandoned=left)
     return finish_with(context, step, made.files)

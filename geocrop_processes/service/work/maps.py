@@ -110,11 +110,10 @@ def block(context: WorkerContext, step: Step, lost: Asked) -> bool:
     max_seconds = context.store.get(step.job_id).inputs.get("max_seconds")
     if max_seconds is not None and context.store.out_of_time(step, max_seconds):
         return True
-    planned = Plan.from_json(context.store.plan_of(step.job_id))
-    found = next(found for found in planned.blocks if found.name == step.name)
+    planned = context.plan(step.job_id, Plan.from_json)
     map_block(
         planned,
-        found,
+        planned.block(step.name),
         _model(context, planned),
         context.storage,
         context.access,
@@ -128,7 +127,7 @@ def finish(context: WorkerContext, step: Step, lost: Asked) -> bool:
     """Publish the map; what another attempt has published is whole if it has its item."""
     storage, folder = context.storage, result_key(step.job_id)
     if not storage.has(RESULTS, f"{folder}{ITEM}"):
-        planned = Plan.from_json(context.store.plan_of(step.job_id))
+        planned = context.plan(step.job_id, Plan.from_json)
         attempts = context.store.attempts_of_blocks(step.job_id)
         model = _model(context, planned)
         try:

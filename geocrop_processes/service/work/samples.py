@@ -43,7 +43,7 @@ def plan(context: WorkerContext, step: Step, left: Asked) -> bool:
 
 def block(context: WorkerContext, step: Step, left: Asked) -> bool:
     """Look at one site."""
-    planned = SamplePlan.from_json(context.store.plan_of(step.job_id))
+    planned = context.plan(step.job_id, SamplePlan.from_json)
     site = next(site for site in planned.blocks if site.name == step.name)
     sample_block(
         planned, site, context.storage, context.access, attempt=step.attempt, abandoned=left
@@ -53,7 +53,7 @@ def block(context: WorkerContext, step: Step, left: Asked) -> bool:
 
 def finish(context: WorkerContext, step: Step, left: Asked) -> bool:
     """Join the table."""
-    planned = SamplePlan.from_json(context.store.plan_of(step.job_id))
+    planned = context.plan(step.job_id, SamplePlan.from_json)
     attempts = context.store.attempts_of_blocks(step.job_id)
     made = finish_samples(planned, context.storage, attempts=attempts, abandoned=left)
     return finish_with(context, step, made.files)
