@@ -69,12 +69,13 @@ class Landscape:
         )
 
 
-def landscape(folder: Path, dates: int) -> Landscape:
+def landscape(folder: Path, dates: int, tile: int = _COG_TILE) -> Landscape:
     """Make the archive in a folder, or find it there.
 
     Args:
         folder: where its files go, 15 MB a date.
         dates: how many acquisitions, evenly spread over the season.
+        tile: the side of the files' internal tiles in pixels.
     """
     truth, fields = _fields(np.random.default_rng(1))
     moments = [
@@ -82,7 +83,9 @@ def landscape(folder: Path, dates: int) -> Landscape:
         for i in range(dates)
     ]
     with ThreadPoolExecutor(2) as pool:
-        items = list(pool.map(lambda moment: _acquire(folder, moment, truth, fields), moments))
+        items = list(
+            pool.map(lambda moment: _acquire(folder, moment, truth, fields, tile), moments)
+        )
     return Landscape(tuple(items), truth)
 
 
@@ -116,6 +119,7 @@ def _acquire(
     moment: datetime,
     truth: npt.NDArray[np.uint8],
     fields: npt.NDArray[np.intp],
+    tile: int,
 ) -> dict[str, Any]:
     """Write one acquisition's files, unless they are there, and describe them."""
     title = f"S2A_36KUF_{moment:%Y%m%d}_0_L2A"
@@ -124,7 +128,7 @@ def _acquire(
         home.mkdir(parents=True, exist_ok=True)
         day = (moment.date() - SEASON.start).days
         for name, pixels in _pictures(truth, fields, day):
-            _write(home / f"{name}.tif", pixels, 10 if name in BANDS_10M else 20)
+            _write(home / f"{name}.tif", pixels, 10 if name in BANDS_10M else 20, tile)
         (home / "whole").touch()
     return _describe(home, title, moment)
 
@@ -152,7 +156,7 @@ def _pictures(
     yield SCL, classes[::2, ::2].astype(np.uint8)
 
 
-def _write(path: Path, pixels: npt.NDArray[Any], pixel_m: int) -> None:
+def _write(path: Path, pixels: npt.NDArray[Any], pixel_m: int, tile: int) -> None:
     height, width = pixels.shape
     with (
         MemoryFile() as memory,
@@ -174,7 +178,7 @@ def _write(path: Path, pixels: npt.NDArray[Any], pixel_m: int) -> None:
             driver="COG",
             compress="DEFLATE",
             predictor="YES",
-            blocksize=_COG_TILE,
+            blocksize=tile,
             overview_resampling="NEAREST",
         )
 

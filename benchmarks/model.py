@@ -45,7 +45,7 @@ def model(folder: Path, seen: Landscape) -> RegisteredModel:
     paths = {name: folder / f"{name}.{kind.suffix}" for name, kind in MEMBERS.items()}
     if not all(path.exists() for path in paths.values()):
         folder.mkdir(parents=True, exist_ok=True)
-        for name, content in _train(*_samples(seen)).items():
+        for name, content in _train(*samples(seen)).items():
             paths[name].write_bytes(content)
     members = {name: MEMBERS[name].from_bytes(path.read_bytes()) for name, path in paths.items()}
     card = ModelCard(
@@ -64,7 +64,7 @@ def model(folder: Path, seen: Landscape) -> RegisteredModel:
     return RegisteredModel(card, "1", {}, Ensemble(LEGEND.codes, members))
 
 
-def _samples(seen: Landscape) -> tuple[Features, Labels]:
+def samples(seen: Landscape) -> tuple[Features, Labels]:
     """Features (n, 51) and columns 0..7 (n,) of pixels of the upper rows."""
     width = seen.truth.shape[1]
     dn = np.empty((len(seen.items), len(BANDS), _ROWS, width), np.uint16)
