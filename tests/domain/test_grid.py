@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -76,3 +77,13 @@ def test_block_names_are_unique_and_sort_by_row() -> None:
     names = [b.name for b in blocks]
     assert len(set(names)) == len(names)
     assert names == sorted(names)
+
+
+@pytest.mark.parametrize("anchor", [(0, 0), (299_990, 8_100_130)])
+def test_a_block_is_found_by_its_name(anchor: tuple[int, int]) -> None:
+    grid = Grid(32736, 300_000, 8_100_000, 150, 90)
+    for block in grid.blocks(40, anchor):
+        assert grid.block(block.name, 40, anchor) == block
+    for unknown in ("000001-000000", "000000", "a-b", ""):
+        with pytest.raises(ValueError, match="no block"):
+            grid.block(unknown, 40, anchor)
