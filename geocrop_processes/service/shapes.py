@@ -13,6 +13,7 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Connection,
+    Dialect,
     LargeBinary,
     Select,
     and_,
@@ -55,6 +56,11 @@ class Shape(UserDefinedType[bytes]):
     def column_expression(self, colexpr: ColumnElement[Any]) -> ColumnElement[Any]:
         """Read as bytes, whatever it is kept as."""
         return cast(colexpr, LargeBinary)
+
+    def literal_processor(self, dialect: Dialect) -> Callable[[bytes], str]:
+        """As PostGIS reads it in the text of a query."""
+        del dialect
+        return lambda value: f"'{value.hex()}'"
 
 
 @compiles(Shape)
@@ -128,7 +134,8 @@ def related(
     # an older GEOS refuses collections, and relations of shapes that cross themselves
     as_here = shape.geom_type != "GeometryCollection" and shape.is_valid
     if connection.dialect.name == "postgresql" and relation in _OF_POSTGIS and as_here:
-        asked = cast(literal(binary(shape), LargeBinary), Shape)
+        # as text of the query: of a parameter a prepared query makes a shape again for each row
+        asked = cast(literal(binary(shape), Shape, literal_execute=True), Shape)
         return candidates.where(getattr(func, _OF_POSTGIS[relation])(asked, column))
     numbers = _compared(connection, candidates.add_columns(column), shape, relation)
     # as text of the query: databases take some ten thousand parameters at most
