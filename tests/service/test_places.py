@@ -106,7 +106,9 @@ shapes = st.one_of(
 @example(shape=box(-180, -90, 180, 90), relation=shapely.contains)
 @example(shape=shapely.Polygon([(0.0, 0), (0, 1), (1, 1), (-0.0, 0)]), relation=shapely.crosses)
 @example(shape=shapely.Point(-1, 0), relation=shapely.touches)
-@example(shape=shapely.Polygon([(-3, -2), (0, 1), (0, -2), (-3, 1)]), relation=shapely.overlaps)
+@example(
+    shape=shapely.Polygon([(4, 1), (-1, 0), (-2, -1), (4, -1), (-2, -2)]), relation=shapely.touches
+)
 def test_a_relation_of_shapes_is_the_one_of_shapely(
     places: JobStore, shape: Any, relation: Any
 ) -> None:
