@@ -28,6 +28,8 @@
     │   │   └── StorageRefused    it answers, and refuses each time: its credentials, bucket or clock are wrong
     │   ├── RegistryUnavailable   the model registry
     │   ├── StoreUnavailable      the job store
+    │   ├── TooManyJobs           its owner has so many open jobs that no other one is accepted
+    │   ├── QueueFull             so many jobs are open that no other one is accepted
     │   ├── BrokerUnavailable     the queue's broker
     │   ├── SourceUnavailable     the server of a file that was given by reference
     │   └── ServiceUnavailable    the service of one's own: it cannot be started, or does not answer
@@ -153,6 +155,14 @@ class RegistryUnavailable(Unavailable):
 
 class StoreUnavailable(Unavailable):
     """The job store does not answer."""
+
+
+class TooManyJobs(Unavailable):
+    """An owner has so many open jobs that no other one is accepted."""
+
+
+class QueueFull(Unavailable):
+    """So many jobs are open that no other one is accepted."""
 
 
 class BrokerUnavailable(Unavailable):

@@ -51,7 +51,10 @@ def our_service(folder: Path, database: str, stored: int) -> Iterator[str]:
     Nothing carries its new jobs out: what is measured is the server.
     """
     settings = Settings(
-        data=folder / "ours", service=ServiceSettings(database=database, port=0, workers=1)
+        data=folder / "ours",
+        service=ServiceSettings(
+            database=database, port=0, workers=1, max_open_jobs=10**7, max_open_jobs_of_owner=10**7
+        ),
     )
     _fill(database, stored)
     with run(settings, print, worker=_IDLE) as running:

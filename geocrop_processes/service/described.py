@@ -215,7 +215,9 @@ def problems(*statuses: int) -> Responses:
             HTTPStatus(status).phrase,
             MEDIA_TYPE,
             schema=ref("exception"),
-            headers=["Retry-After"] if status == HTTPStatus.SERVICE_UNAVAILABLE else [],
+            headers=["Retry-After"]
+            if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
+            else [],
         )
         for status in statuses
     }

@@ -10,11 +10,12 @@ from typing import Any
 
 from sqlalchemy import func, select, update
 
-from geocrop_processes.errors import UnknownJob
+from geocrop_processes.errors import Unavailable, UnknownJob
 from geocrop_processes.service import budget, products, records, reports, reuse, steps, turns
 from geocrop_processes.service.callbacks.due import Deliveries
 from geocrop_processes.service.database import Database
 from geocrop_processes.service.figures import Past
+from geocrop_processes.service.limits import Limits, refusals
 from geocrop_processes.service.pace import Pace
 from geocrop_processes.service.product_store import ProductStore
 from geocrop_processes.service.records import Entry, Job
@@ -36,12 +37,15 @@ class JobStore(ProductStore):
         url: SQLAlchemy's address of the database; its tables are made where they are missing.
         lease_s: seconds until a step whose holder is silent is due again.
         attempts: how often a step is tried.
+        limits: how many jobs may be open; any number where None.
 
     Raises (each method):
         StoreUnavailable: the database does not answer.
     """
 
-    def __init__(self, url: str, *, lease_s: float, attempts: int) -> None:
+    def __init__(
+        self, url: str, *, lease_s: float, attempts: int, limits: Limits | None = None
+    ) -> None:
         super().__init__(Database(url))
         self.database = self._database  # others read by it, and change nothing
         self.deliveries = Deliveries(self._database)
@@ -49,13 +53,17 @@ class JobStore(ProductStore):
         self.past = Past(self._database)
         self.lease_s = lease_s
         self._attempts = attempts
+        self._limits = limits
         self._accept = Together(self._accept_all)
 
     @classmethod
     def of(cls, settings: Settings) -> "JobStore":
         """The store that a deployment's settings name."""
         service = settings.service
-        return cls(settings.store_url(), lease_s=service.lease_s, attempts=service.attempts)
+        limits = Limits(service.max_open_jobs, service.max_open_jobs_of_owner)
+        return cls(
+            settings.store_url(), lease_s=service.lease_s, attempts=service.attempts, limits=limits
+        )
 
     def close(self) -> None:
         """Close every connection."""
@@ -70,12 +78,24 @@ class JobStore(ProductStore):
         *,
         owner: str = "anonymous",
     ) -> Job:
-        """Accept a job: its first step is due."""
-        return self._accept(records.Submitted.of(job_id, process, owner, inputs, request))
+        """Accept a job: its first step is due.
 
-    def _accept_all(self, submitted: Sequence[records.Submitted]) -> Sequence[Job]:
+        Raises:
+            TooManyJobs, QueueFull: as many are open as may be; there is no job then.
+        """
+        written = self._accept(records.Submitted.of(job_id, process, owner, inputs, request))
+        if isinstance(written, Unavailable):
+            raise written
+        return written
+
+    def _accept_all(self, submitted: Sequence[records.Submitted]) -> Sequence[Job | Unavailable]:
         with self._database.write() as connection:
-            return records.add(connection, submitted)
+            if self._limits is None:
+                return records.add(connection, submitted)
+            refused = refusals(connection, [one.owner for one in submitted], self._limits)
+            taken = [one for one, why in zip(submitted, refused, strict=True) if why is None]
+            made = iter(records.add(connection, taken) if taken else ())
+            return [next(made) if why is None else why for why in refused]
 
     def get(self, job_id: str) -> Job:
         """What is known of a job.

@@ -16,7 +16,7 @@ from pygeoapi.process.base import JobNotFoundError, JobResultNotFoundError, Proc
 from pygeoapi.process.manager.base import BaseManager
 from pygeoapi.util import JobStatus, RequestedProcessExecutionMode, Subscriber
 
-from geocrop_processes.errors import GeoCropError, Unavailable, UnknownJob
+from geocrop_processes.errors import GeoCropError, QueueFull, TooManyJobs, Unavailable, UnknownJob
 from geocrop_processes.registry import Registry
 from geocrop_processes.service import results, uploads
 from geocrop_processes.service.callbacks.subscriber import OCCASIONS
@@ -125,13 +125,19 @@ class CeleryManager(BaseManager):  # type: ignore[misc] # pygeoapi ships no type
         """Write a job down and tell the workers.
 
         Raises:
-            Problem: the queue does not answer; the job is written down and runs when it does.
+            Problem: the queue does not answer; the job is written down and runs when it does. Or as many jobs are open
+                as may be (429, 503); there is no job then, and the answer says when to ask again.
             StorageUnavailable: what was brought cannot be stored; there is no job then.
         """
         parts = self.parts
         for upload in order.uploads:
             uploads.keep(parts.storage, upload)
-        job = parts.store.add(uuid4().hex, process_id, order.inputs, order.request)
+        try:
+            job = parts.store.add(uuid4().hex, process_id, order.inputs, order.request)
+        except (TooManyJobs, QueueFull) as error:
+            refusal = problem_of(error)
+            refusal.headers = {"Retry-After": str(parts.store.pace.seconds())}
+            raise refusal from error
         try:
             parts.publish()
         except Unavailable as error:

@@ -15,6 +15,7 @@ from geocrop_processes.errors import (
     RegistryUnavailable,
     StorageUnavailable,
     StoreUnavailable,
+    TooManyJobs,
     Unavailable,
     UnknownJob,
 )
@@ -100,6 +101,7 @@ _TABLE: tuple[tuple[type[GeoCropError], int, str, str], ...] = (
     (UnknownJob, 404, "No such job", NO_SUCH_JOB),
     (InvalidRequest, 400, "Invalid request", INVALID_PARAMETER),
     (NoMap, 422, "No map can be made", BLANK),
+    (TooManyJobs, 429, "Too many jobs", BLANK),
     (Unavailable, 503, "Not available now", BLANK),
     (Inconsistent, 500, "Parts that do not belong together", BLANK),
 )
@@ -127,6 +129,6 @@ def problem_of(error: GeoCropError) -> Problem:
     """What a client is told of an error."""
     for kind, status, title, uri in _TABLE:
         if isinstance(error, kind):
-            headers = {"Retry-After": "10"} if status == 503 else {}
+            headers = {"Retry-After": "10"} if status in {429, 503} else {}
             return Problem(status, title, told(error), uri, headers)
     return Problem(500, "Internal error", told(error))

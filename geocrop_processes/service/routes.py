@@ -73,7 +73,7 @@ _EXECUTED: Responses = {
         "The raw outputs by reference, as links in the header; or none of them was produced.",
         headers=["Link"],
     ),
-    **problems(400, 404, 413, 422, 500, 502, 503),
+    **problems(400, 404, 413, 422, 429, 500, 502, 503),
 }
 
 
