@@ -26,7 +26,7 @@ from geocrop_processes.service.given import Files
 from geocrop_processes.service.inputs import Order, check
 from geocrop_processes.service.jobs import Entry, Job, JobStore
 from geocrop_processes.service.outcome import Outcome
-from geocrop_processes.service.problems import Problem, no_such_process, problem_of
+from geocrop_processes.service.problems import Problem, no_such_process, problem_of, too_many
 from geocrop_processes.service.processes import Description
 from geocrop_processes.service.queue import Bell, publish
 from geocrop_processes.service.rendering import Renderer
@@ -125,8 +125,8 @@ class CeleryManager(BaseManager):  # type: ignore[misc] # pygeoapi ships no type
         """Write a job down and tell the workers.
 
         Raises:
-            Problem: the queue does not answer; the job is written down and runs when it does. Or as many jobs are open
-                as may be (429, 503); there is no job then, and the answer says when to ask again.
+            Problem: the queue does not answer; the job is written down and runs when it does. Or too many jobs are
+                open (429, 503); there is no job then.
             StorageUnavailable: what was brought cannot be stored; there is no job then.
         """
         parts = self.parts
@@ -135,9 +135,7 @@ class CeleryManager(BaseManager):  # type: ignore[misc] # pygeoapi ships no type
         try:
             job = parts.store.add(uuid4().hex, process_id, order.inputs, order.request)
         except (TooManyJobs, QueueFull) as error:
-            refusal = problem_of(error)
-            refusal.headers = {"Retry-After": str(parts.store.pace.seconds())}
-            raise refusal from error
+            raise too_many(error, parts.store.pace.seconds()) from error
         try:
             parts.publish()
         except Unavailable as error:

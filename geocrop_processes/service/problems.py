@@ -132,3 +132,10 @@ def problem_of(error: GeoCropError) -> Problem:
             headers = {"Retry-After": "10"} if status in {429, 503} else {}
             return Problem(status, title, told(error), uri, headers)
     return Problem(500, "Internal error", told(error))
+
+
+def too_many(error: GeoCropError, seconds: int) -> Problem:
+    """What a client is told who has to ask again when the queue has moved, in so many seconds."""
+    problem = problem_of(error)
+    problem.headers = {"Retry-After": str(seconds)}
+    return problem
