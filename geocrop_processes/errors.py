@@ -26,6 +26,7 @@
     │   ├── SceneUnreadable       one scene's pixels
     │   ├── StorageUnavailable    the object store
     │   │   └── StorageRefused    it answers, and refuses each time: its credentials, bucket or clock are wrong
+    │   ├── ScratchFull           a worker has no room for its temporary files
     │   ├── RegistryUnavailable   the model registry
     │   ├── StoreUnavailable      the job store
     │   ├── TooManyJobs           its owner has so many open jobs that no other one is accepted
@@ -147,6 +148,10 @@ class StorageUnavailable(Unavailable):
 
 class StorageRefused(StorageUnavailable):
     """The object store refuses each time: somebody must mend credentials, bucket or clock first."""
+
+
+class ScratchFull(Unavailable):
+    """The folder of a worker's temporary files has no room for what is to be written."""
 
 
 class RegistryUnavailable(Unavailable):

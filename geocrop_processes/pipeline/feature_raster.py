@@ -3,8 +3,6 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import MappingProxyType
 
 import numpy as np
@@ -25,6 +23,7 @@ from geocrop_processes.publish.feature_cog import write_features
 from geocrop_processes.publish.feature_item import FeatureRecord, feature_item
 from geocrop_processes.publish.record import LeftOutScene, SourceScene
 from geocrop_processes.storage import RESULTS, Storage, result_key
+from geocrop_processes.storage.scratch import room
 
 FEATURES, ITEM = "features.tif", "item.json"
 """The names of the files."""
@@ -71,8 +70,10 @@ def finish_features(
         )
     record = _record(planned, seen)
     prefix = result_key(planned.job_id)
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / FEATURES
+    # four bytes for each pixel of each band, before it is compressed and after
+    needed = 8 * len(FEATURE_ORDER_V1) * planned.grid.height * planned.grid.width
+    with room(needed) as folder:
+        path = folder / FEATURES
         tags = {
             "TITLE": record.title,
             "FEATURES": FINGERPRINT,

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any
 
@@ -25,7 +24,12 @@ from geocrop_processes.pipeline.cropland import Check
 from geocrop_processes.pipeline.plan import Plan
 from geocrop_processes.publish.assets import KINDS, ProductAsset
 from geocrop_processes.publish.card_page import card_page
-from geocrop_processes.publish.cog import write_class_map, write_confidence, write_probabilities
+from geocrop_processes.publish.cog import (
+    CONFIDENCE_BANDS,
+    write_class_map,
+    write_confidence,
+    write_probabilities,
+)
 from geocrop_processes.publish.comparison import Comparison
 from geocrop_processes.publish.mlm import card_of
 from geocrop_processes.publish.quicklook import write_quicklook
@@ -41,6 +45,7 @@ from geocrop_processes.publish.summary import summarise
 from geocrop_processes.publish.tally import Tally
 from geocrop_processes.registry import RegisteredModel
 from geocrop_processes.storage import RESULTS, Storage, result_key
+from geocrop_processes.storage.scratch import room
 
 _Results = Callable[[], Iterator[tuple[Block, BlockResult]]]
 """Goes once over every block and its stored result."""
@@ -101,8 +106,11 @@ def finish(
             f"None of the {record.tally.inside} pixels was seen clearly in at least 6 dekads of {planned.request.season}."
         )
     prefix = result_key(planned.job_id)
-    with TemporaryDirectory() as folder:
-        written = {key: Path(folder) / kind.file_name for key, kind in KINDS.items()}
+    # a byte for each pixel of each band, the largest raster twice: before it is compressed as well
+    bands = 1 + 2 * len(CONFIDENCE_BANDS)
+    bands += len(record.card.legend) if planned.request.probabilities else 0
+    with room(bands * planned.grid.height * planned.grid.width) as folder:
+        written = {key: folder / kind.file_name for key, kind in KINDS.items()}
         _write_rasters(written, record, results, probabilities=planned.request.probabilities)
         leave(abandoned)
         _write_about(written, record)
@@ -111,7 +119,7 @@ def finish(
         for asset in assets:
             name = asset.kind.file_name
             leave(abandoned)
-            storage.put_file(RESULTS, prefix + name, Path(folder) / name, asset.kind.media_type)
+            storage.put_file(RESULTS, prefix + name, folder / name, asset.kind.media_type)
     content = json.dumps(item, indent=1).encode()
     leave(abandoned)
     storage.put(RESULTS, prefix + ITEM, content, "application/geo+json")

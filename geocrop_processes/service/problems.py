@@ -13,6 +13,7 @@ from geocrop_processes.errors import (
     InvalidRequest,
     NoMap,
     RegistryUnavailable,
+    ScratchFull,
     StorageUnavailable,
     StoreUnavailable,
     TooManyJobs,
@@ -108,6 +109,7 @@ _TABLE: tuple[tuple[type[GeoCropError], int, str, str], ...] = (
 
 
 _OURS: dict[type[GeoCropError], str] = {
+    ScratchFull: "A worker has no room for its temporary files; the server's log says more.",
     StorageUnavailable: "The storage does not do what it should; the server's log says more.",
     RegistryUnavailable: "The model registry does not answer; the server's log says more.",
     StoreUnavailable: "The job store does not answer; the server's log says more.",

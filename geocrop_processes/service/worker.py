@@ -14,7 +14,11 @@ from threading import Event
 from typing import Any
 
 from celery import Celery  # type: ignore[import-untyped]
-from celery.signals import worker_init, worker_ready  # type: ignore[import-untyped]
+from celery.signals import (  # type: ignore[import-untyped]
+    worker_init,
+    worker_process_init,
+    worker_ready,
+)
 
 from geocrop_processes.errors import (
     Abandoned,
@@ -36,6 +40,7 @@ from geocrop_processes.service.steps import Step
 from geocrop_processes.service.work import WORK_OF
 from geocrop_processes.settings import Settings
 from geocrop_processes.storage import RESULTS, result_key
+from geocrop_processes.storage.scratch import occupy
 
 __all__ = ["WorkerContext", "create_worker", "run_step", "work"]
 
@@ -161,8 +166,14 @@ def create_worker(settings: Settings) -> Celery:
     def warm_up(**_signal: object) -> None:
         settings.warm_up()
 
+    def take_scratch(**_signal: object) -> None:
+        scratch = settings.scratch
+        occupy(scratch.folder or settings.data.absolute() / "scratch", scratch.quota_bytes)
+
     # in the parent, before it forks and takes work: what is compiled is inherited
     worker_init.connect(warm_up, weak=False)
+    # in each process after the fork: its temporary files are its own
+    worker_process_init.connect(take_scratch, weak=False)
     # of this app alone: Celery would give it to every app that the process makes
     app.task(do_work, name=WORK, shared=False)
     app.task(do_deliver, name=DELIVER, shared=False)

@@ -31,6 +31,7 @@ from geocrop_processes.settings.sections import (
     PageSettings,
     RegionSettings,
     RegistrySettings,
+    ScratchSettings,
     Section,
     ServiceSettings,
     StorageSettings,
@@ -49,6 +50,7 @@ __all__ = [
     "PageSettings",
     "RegionSettings",
     "RegistrySettings",
+    "ScratchSettings",
     "ServiceSettings",
     "Settings",
     "StorageSettings",
@@ -81,6 +83,7 @@ class Settings(BaseSettings):
     service: ServiceSettings = ServiceSettings()
     uploads: UploadSettings = UploadSettings()
     keep: KeepSettings = KeepSettings()
+    scratch: ScratchSettings = ScratchSettings()
     pages: PageSettings = PageSettings()
     callbacks: CallbackSettings = CallbackSettings()
     coverage: CoverageSettings = CoverageSettings()

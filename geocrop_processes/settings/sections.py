@@ -287,6 +287,19 @@ class KeepSettings(Section):
     )
 
 
+class ScratchSettings(Section):
+    """Where workers write temporary files."""
+
+    folder: Path | None = Field(
+        None, description="The folder; `scratch` in the data folder by default. A full one is told."
+    )
+    quota_bytes: int | None = Field(
+        None,
+        ge=1 << 20,
+        description="The most bytes in it, of all workers that share it; as many as the disk has where none is given.",
+    )
+
+
 class CoverageSettings(Section):
     """How much of a coverage is given at once."""
 

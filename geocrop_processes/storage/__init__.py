@@ -14,6 +14,7 @@ The buckets and their layouts are a contract between all parts of a deployment:
     s3.py         the buckets of an S3 server
     store.py      the store of a deployment, whichever it is
     rasters.py    its rasters, opened by GDAL
+    scratch.py    temporary files of a process
 """
 
 from geocrop_processes.storage.store import (
