@@ -20,21 +20,19 @@ from geocrop_processes.imagery.access import Access
 from geocrop_processes.imagery.catalog import Catalog
 from geocrop_processes.models import neighbours
 from geocrop_processes.registry import Registry
+from geocrop_processes.settings.objects import KeepSettings, ScratchSettings, StorageSettings
 from geocrop_processes.settings.sections import (
     CacheSettings,
     CallbackSettings,
     CatalogSettings,
     CoverageSettings,
     ImagerySettings,
-    KeepSettings,
     MapSettings,
     PageSettings,
     RegionSettings,
     RegistrySettings,
-    ScratchSettings,
     Section,
     ServiceSettings,
-    StorageSettings,
     UploadSettings,
 )
 from geocrop_processes.storage import MODELS, Storage
