@@ -141,20 +141,11 @@ class ServiceSettings(Section):
         le=3600,
         description="The most seconds that a request waits for its job, whatever it prefers (`Prefer: wait=...`).",
     )
-    max_open_jobs: int = Field(
-        20_000,
-        ge=1,
-        description="The most jobs that are open at once; another one is refused (503).",
-    )
+    max_open_jobs: int = Field(20_000, ge=1, description="The most open jobs: others get 503.")
     max_open_jobs_of_owner: int = Field(
-        10_000,
-        ge=1,
-        description="The most jobs of one owner that are open at once; another one is refused (429). As long as nobody signs "
-        "in, everybody is one owner.",
+        10_000, ge=1, description="The most open jobs of one owner: others of its get 429."
     )
-    max_jobs_listed: int = Field(
-        1000, ge=1, description="The most jobs that one page of the list holds."
-    )
+    max_jobs_listed: int = Field(1000, ge=1, description="The most jobs of a page of the list.")
 
 
 class PageSettings(Section):
