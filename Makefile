@@ -30,7 +30,7 @@ lint: $(READY) ## style, types, layers
 test: $(READY) ## every test but the slow ones, and those that need more than this checkout
 	@$(BIN)/pytest -n 2 --dist loadfile -m "not system and not slow"
 
-test-all: lint ## every test, with the slow ones and those that need Debian packages (gdal-bin, postgresql, python3-gdal), and the coverage
+test-all: lint ## every test, with the slow ones and those that need Debian packages (gdal-bin, postgresql with PostGIS, python3-gdal, redis-server), and the coverage
 	@$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term --cov-fail-under=90
 
 bench: $(READY) ## how fast it is, beside others, in one run: docs/performance.md and .geocrop/bench.json

@@ -1,4 +1,4 @@
-"""Real servers on free ports of this machine, for tests: S3, PostgreSQL, MLflow."""
+"""Real servers on free ports of this machine, for tests: S3, PostgreSQL, Redis, MLflow."""
 
 import os
 import shutil
@@ -84,13 +84,18 @@ def s3_server(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def postgresql(folder: Path, *databases: str, durable: bool = False) -> Iterator[str]:
+def postgresql(
+    folder: Path, *databases: str, durable: bool = False, postgis: bool = True
+) -> Iterator[str]:
     """The address of a PostgreSQL server without its database: add the name of one of those that were made.
 
-    Where it is `durable`, a commit waits for the disk, as a deployment's does. It refuses to run as root: then it is the user postgres, of Debian's package, who cannot read this checkout.
+    They know PostGIS, unless they are to be without. Where it is `durable`, a commit waits for the disk, as a deployment's does. It refuses to run as root: then it is the user postgres, of Debian's package, who cannot read this checkout.
     """
     if not (POSTGRESQL / "initdb").exists():
         pytest.skip("needs Debian's package postgresql")
+    extensions = Path("/usr/share/postgresql") / POSTGRESQL.parent.name / "extension"
+    if postgis and not (extensions / "postgis.control").exists():
+        pytest.skip("needs PostGIS: Debian's package postgresql-postgis")
     port = free_port()
     user = "postgres" if os.getuid() == 0 else None
     # not below the checkout: a socket's path is 107 bytes at most
@@ -105,6 +110,8 @@ def postgresql(folder: Path, *databases: str, durable: bool = False) -> Iterator
             "listen_addresses=127.0.0.1",
             f"unix_socket_directories={home}",
             f"fsync={'on' if durable else 'off'}",
+            # of many stores that are open at once
+            "max_connections=300",
         ]
         command = [
             *(f"{POSTGRESQL}/postgres", "-D", data, "-p", str(port)),
@@ -120,9 +127,29 @@ def postgresql(folder: Path, *databases: str, durable: bool = False) -> Iterator
             for name in databases:
                 connect = ["-h", "127.0.0.1", "-p", str(port), "-U", "postgres", name]
                 subprocess.run([f"{POSTGRESQL}/createdb", *connect], check=True)
+                if postgis:
+                    extend = ["-q", "-c", "CREATE EXTENSION postgis"]
+                    subprocess.run([f"{POSTGRESQL}/psql", *extend, *connect], check=True)
             yield f"postgresql+psycopg://postgres@127.0.0.1:{port}"
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def redis_server(folder: Path, *options: str, port: int | None = None) -> Iterator[str]:
+    """The address of a Redis server that writes down what it is told, without the number of its database."""
+    binary = shutil.which("redis-server") or shutil.which("valkey-server")
+    if binary is None:
+        pytest.skip("needs Debian's package redis-server")
+    port = port or free_port()
+    home = folder / "redis"
+    home.mkdir()
+    command = [
+        *(binary, "--bind", "127.0.0.1", "--port", str(port), "--dir", str(home)),
+        *("--appendonly", "yes", "--save", "", *options),
+    ]
+    with running(command, lambda: answers(port), folder / "redis.log"):
+        yield f"redis://127.0.0.1:{port}"
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A job store of its own for each test."""
+"""A service's parts, of its own for each test; on both kinds of backends, unless a test says `embedded_only`."""
 
 import hashlib
 import json
@@ -8,9 +8,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -39,7 +40,7 @@ from geocrop_processes.publish.stac import build_item
 from geocrop_processes.publish.style import qml
 from geocrop_processes.publish.summary import summarise
 from geocrop_processes.publish.tally import Tally
-from geocrop_processes.service import manager
+from geocrop_processes.service import manager, queue
 from geocrop_processes.service.app import create_app
 from geocrop_processes.service.embedded import environment
 from geocrop_processes.service.host import CONFIG
@@ -48,19 +49,47 @@ from geocrop_processes.service.processes import ITEM_TYPE
 from geocrop_processes.service.steps import Step
 from geocrop_processes.settings import ServiceSettings, Settings
 from geocrop_processes.storage import RESULTS, Storage
+from tests.backends import EMBEDDED, PRODUCTION, Backend, Backends
+from tests.servers import KEY_ID, SECRET
 from tests.service.asking import URL, Api, Models
 
 
-@pytest.fixture
-def settings_of() -> Callable[[Path], Settings]:
-    """Settings whose data folder is the one given."""
-    return lambda folder: Settings(data=folder)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test runs on both kinds of backends, unless it is `embedded_only`."""
+    if "backend_kind" in metafunc.fixturenames:
+        kinds = [pytest.param(EMBEDDED), pytest.param(PRODUCTION, marks=pytest.mark.system)]
+        alone = metafunc.definition.get_closest_marker("embedded_only")
+        metafunc.parametrize("backend_kind", kinds[:1] if alone else kinds, scope="module")
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _known_to_s3() -> Iterator[None]:
+    """Everybody here is the user whom the S3 server knows."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", KEY_ID)
+        patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield
+
+
+@pytest.fixture(scope="session")
+def backends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backends]:
+    """Backends of both kinds."""
+    with ExitStack() as servers:
+        yield Backends(tmp_path_factory.mktemp("servers"), servers)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[JobStore]:
-    """An empty store on SQLite."""
-    opened = JobStore(f"sqlite:///{tmp_path / 'jobs.db'}", lease_s=60, attempts=3)
+def backend(backends: Backends, backend_kind: str, tmp_path: Path) -> Iterator[Backend]:
+    """An empty one, whose data folder is `data`."""
+    with backends.open(backend_kind, tmp_path / "data") as opened:
+        yield opened
+
+
+@pytest.fixture
+def store(backend: Backend) -> Iterator[JobStore]:
+    """An empty store."""
+    opened = backend.open_store()
     yield opened
     opened.close()
 
@@ -205,28 +234,42 @@ def _told(files: Mapping[str, bytes]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def shop(store: JobStore, tmp_path: Path) -> Shop:
-    """An empty store and folder."""
-    settings = Settings(data=tmp_path / "data", service=ServiceSettings(url="http://127.0.0.1:1/x"))
+def shop(backend: Backend, store: JobStore, tmp_path: Path) -> Shop:
+    """An empty store and its files."""
+    settings = backend.settings(ServiceSettings(url="http://127.0.0.1:1/x"))
     return Shop(settings, store, settings.open_storage(), tmp_path)
 
 
 @pytest.fixture(scope="session")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+def shelves(
+    backends: Backends, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], Shop]]:
+    """The `shelf` of each kind of backend, filled once."""
+    with ExitStack() as opened:
+
+        @cache
+        def fill(kind: str) -> Shop:
+            folder = tmp_path_factory.mktemp(f"shelf-{kind}")
+            backend = opened.enter_context(backends.open(kind, folder / "data"))
+            store = opened.enter_context(closing(backend.open_store()))
+            settings = backend.settings(ServiceSettings(url="http://127.0.0.1:1/x"))
+            shop = Shop(settings, store, settings.open_storage(), folder)
+            shop.publish("old", lon=29.0, lat=-19.0, year=2021, measured=True)
+            shop.publish("west", measured=True)
+            other = Legend((CropClass(1, "cotton", "#ffffff"), CropClass(7, "maize", "#ffd300")))
+            shop.publish("east", lon=30.2038, legend=other, measured=True)
+            return shop
+
+        yield fill
+
+
+@pytest.fixture(scope="module")
+def shelf(shelves: Callable[[str], Shop], backend_kind: str) -> Shop:
     """Three products that tests only read: two of one season that overlap, and an older one elsewhere.
 
     `east` lies 400 m to the east of `west`, came later, and is of a model with other classes and codes.
     """
-    folder = tmp_path_factory.mktemp("shelf")
-    store = JobStore(f"sqlite:///{folder / 'jobs.db'}", lease_s=60, attempts=3)
-    settings = Settings(data=folder / "data", service=ServiceSettings(url="http://127.0.0.1:1/x"))
-    shop = Shop(settings, store, settings.open_storage(), folder)
-    shop.publish("old", lon=29.0, lat=-19.0, year=2021, measured=True)
-    shop.publish("west", measured=True)
-    other = Legend((CropClass(1, "cotton", "#ffffff"), CropClass(7, "maize", "#ffd300")))
-    shop.publish("east", lon=30.2038, legend=other, measured=True)
-    yield shop
-    store.close()
+    return shelves(backend_kind)
 
 
 @pytest.fixture
@@ -329,12 +372,18 @@ def conforms(shared: Path) -> Callable[[str, Any], None]:
 
 
 @pytest.fixture
-def api(store: JobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Api:
+def api(backend: Backend, store: JobStore, monkeypatch: pytest.MonkeyPatch) -> Api:
     """The application without models or workers, whose jobs nobody does."""
-    settings = Settings(data=tmp_path / "data", service=ServiceSettings(url=f"{URL}/"))
+    settings = backend.settings(ServiceSettings(url=f"{URL}/"))
     monkeypatch.setattr(Settings, "open_registry", lambda *_: Models())
     told: list[str] = []
-    monkeypatch.setattr(manager, "publish", lambda _settings: told.append("work"))
+
+    def publish(settings: Settings) -> None:
+        if backend.broker:
+            queue.publish(settings)
+        told.append("work")
+
+    monkeypatch.setattr(manager, "publish", publish)
     opened = Api(create_app(settings, store=store), store, settings.open_storage())
     opened.told = told
     return opened

@@ -208,7 +208,6 @@ def test_a_range_of_another_version_gives_the_whole_file(client: TestClient) -> 
         "/assets/job-1/blocks",
         "/assets/job-1/..%2F..%2Fjobs.db",
         "/assets/..%2F/item.json",
-        "/assets/%00/item.json",
     ],
 )
 def test_what_is_no_file_of_a_product_is_not_found(client: TestClient, path: str) -> None:

@@ -34,6 +34,7 @@ from geocrop_processes.service.steps import Step
 from geocrop_processes.service.worker import WorkerContext, create_worker, run_step, work
 from geocrop_processes.settings import CallbackSettings, ServiceSettings, Settings
 from geocrop_processes.storage import RESULTS
+from tests.backends import Backend
 from tests.service.asking import ASYNC
 from tests.tls import HOST, certify
 
@@ -105,12 +106,12 @@ def receiver(listening: Receiver) -> Receiver:
 
 
 @pytest.fixture
-def calling(store: JobStore, receiver: Receiver, tmp_path: Path) -> WorkerContext:
+def calling(backend: Backend, store: JobStore, receiver: Receiver) -> WorkerContext:
     """A worker that may call the receiver back; it needs no model."""
     callbacks = CallbackSettings(
         hosts=f"{HOST}:{receiver.port}", secret=SECRET, attempts=3, timeout_s=10
     )
-    settings = Settings(data=tmp_path / "data", callbacks=callbacks)
+    settings = backend.settings(callbacks=callbacks)
     storage, none = settings.open_storage(), cast("Registry", None)
     return WorkerContext(settings, store, storage, none, settings.access(), send=receiver.send)
 

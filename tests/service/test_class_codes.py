@@ -1,27 +1,15 @@
 """Codes of classes are given once, also by those that list products at the same time."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Barrier
-
-import pytest
 
 from geocrop_processes.service import class_codes
 from geocrop_processes.service.database import Database
-from tests.servers import postgresql
+from tests.backends import Backend
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.system)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'jobs.db'}"
-    else:
-        with postgresql(tmp_path, "geocrop") as server:
-            yield f"{server}/geocrop"
-
-
-def test_classes_that_come_at_the_same_time_get_different_codes(url: str) -> None:
+def test_classes_that_come_at_the_same_time_get_different_codes(backend: Backend) -> None:
+    url = backend.address
     start = Barrier(6)
 
     def list_one(number: int) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Select, Update, create_engine, event, text, update
+from sqlalchemy import Select, Update, event, text, update
 
 from geocrop_processes.errors import StoreUnavailable, UnknownJob
 from geocrop_processes.service.database import Database
@@ -14,6 +14,7 @@ from geocrop_processes.service.jobs import JobStore
 from geocrop_processes.service.results import timestamp
 from geocrop_processes.service.schema import steps
 from geocrop_processes.service.steps import KINDS, Step
+from tests.backends import Backend
 
 MAP = "crop-classification"
 ERROR = {"title": "Broken", "detail": "It broke.", "status": 500}
@@ -67,12 +68,10 @@ def item_of(job_id: str, west: float = 30.0, year: int = 2022) -> dict[str, Any]
     }
 
 
-def expire(tmp_path: Path) -> None:
+def expire(store: JobStore) -> None:
     """Every lease has ended and every wait is over."""
-    engine = create_engine(f"sqlite:///{tmp_path / 'jobs.db'}")
-    with engine.begin() as connection:
+    with store.database.write() as connection:
         connection.execute(text("update steps set at = 0"))
-    engine.dispose()
 
 
 def test_a_job_is_accepted_with_its_first_step_due(store: JobStore) -> None:
@@ -134,10 +133,10 @@ def test_an_unknown_job_is_an_error(store: JobStore) -> None:
         store.plan_of("nobody")
 
 
-def test_a_late_report_changes_nothing(store: JobStore, tmp_path: Path) -> None:
+def test_a_late_report_changes_nothing(store: JobStore) -> None:
     add_map(store, "a", 2)
     late = claimed(store)
-    expire(tmp_path)
+    expire(store)
     current = claimed(store)
     assert (current.id, current.attempt) == (late.id, 2)
     before = store.get("a")
@@ -153,14 +152,12 @@ def test_a_late_report_changes_nothing(store: JobStore, tmp_path: Path) -> None:
     assert not store.block_done(current)
 
 
-def test_a_silent_step_is_due_again_until_its_attempts_are_used_up(
-    store: JobStore, tmp_path: Path
-) -> None:
+def test_a_silent_step_is_due_again_until_its_attempts_are_used_up(store: JobStore) -> None:
     add_map(store, "a", 3)
     for attempt in (1, 2, 3):
         assert claimed(store).attempt == attempt
         assert store.due() == {"block": 2}
-        expire(tmp_path)
+        expire(store)
         assert store.due() == {"block": 3}
     assert store.claim(["block"]) is None
     job = store.get("a")
@@ -185,11 +182,11 @@ def test_a_step_that_is_given_back_is_due_at_once_and_uses_up_no_attempt(store: 
     assert store.due() == {"clean": 1}
 
 
-def test_a_thousand_failures_of_cleaning_are_no_error(store: JobStore, tmp_path: Path) -> None:
+def test_a_thousand_failures_of_cleaning_are_no_error(store: JobStore) -> None:
     add_map(store, "a", 1)
     claimed(store)
     store.dismiss("a")
-    expire(tmp_path)
+    expire(store)
     with store._database.write() as connection:
         connection.execute(update(steps).where(steps.c.kind == "clean").values(failures=5000))
     assert store.failed(claimed(store, "clean"), ERROR, retry=True)
@@ -216,9 +213,7 @@ def test_a_job_is_found_by_the_time_that_is_told_of_it(store: JobStore) -> None:
         assert job.id in {found.id for found in store.list(since=told, until=told)[0]}
 
 
-def test_whoever_changes_steps_by_what_their_job_is_holds_the_job_first(
-    store: JobStore, tmp_path: Path
-) -> None:
+def test_whoever_changes_steps_by_what_their_job_is_holds_the_job_first(store: JobStore) -> None:
     """On PostgreSQL two who take the same locks in another order wait for each other."""
     order: list[str] = []
 
@@ -228,8 +223,8 @@ def test_whoever_changes_steps_by_what_their_job_is_holds_the_job_first(
         elif isinstance(clause, Update):
             order.append({"jobs": "job", "steps": "step"}[str(clause.table)])
 
-    event.listen(store._database._reader, "before_execute", note)
-    event.listen(store._database._reader, "commit", lambda _: order.append("end"))
+    event.listen(store._database._writer, "before_execute", note)
+    event.listen(store._database._writer, "commit", lambda _: order.append("end"))
     for job_id in ("a", "b"):
         add_map(store, job_id, 3)
         assert store.block_done(claimed(store))
@@ -240,7 +235,7 @@ def test_whoever_changes_steps_by_what_their_job_is_holds_the_job_first(
     expire(tmp_path)
     assert store.cleaned(claimed(store, "clean"))
     while store.get("b").status != "failed":
-        expire(tmp_path)
+        expire(store)
         store.claim(KINDS)
     transactions = " ".join(order).split("end")
     assert sum("step" in each for each in transactions) > 10
@@ -249,18 +244,19 @@ def test_whoever_changes_steps_by_what_their_job_is_holds_the_job_first(
             assert each.split()[0] == "job"
 
 
+@pytest.mark.embedded_only
 def test_a_store_that_breaks_does_not_answer(store: JobStore, tmp_path: Path) -> None:
     store.add("a", "echo", {"message": "x" * 100_000}, {})
     store.close()
-    with (tmp_path / "jobs.db").open("r+b") as file:
+    with (tmp_path / "data" / "jobs.db").open("r+b") as file:
         file.seek(4096)
         file.write(b"broken" * 30_000)
     with pytest.raises(StoreUnavailable, match="malformed"):
         store.list()
 
 
-def test_a_tiny_lease_ends_by_the_databases_clock(tmp_path: Path) -> None:
-    store = JobStore(f"sqlite:///{tmp_path / 'jobs.db'}", lease_s=0.02, attempts=3)
+def test_a_tiny_lease_ends_by_the_databases_clock(backend: Backend) -> None:
+    store = backend.open_store(lease_s=0.02)
     store.add("a", "echo", {}, {})
     first = claimed(store)
     threading.Event().wait(0.1)
@@ -269,13 +265,13 @@ def test_a_tiny_lease_ends_by_the_databases_clock(tmp_path: Path) -> None:
     store.close()
 
 
-def test_a_failed_step_waits_before_it_is_due_again(store: JobStore, tmp_path: Path) -> None:
+def test_a_failed_step_waits_before_it_is_due_again(store: JobStore) -> None:
     add_map(store, "a", 1)
     for _ in range(2):
         assert store.failed(claimed(store), ERROR, retry=True)
         assert store.get("a").message == "will be tried again: It broke."
         assert store.due() == {}
-        expire(tmp_path)
+        expire(store)
     assert store.failed(claimed(store), ERROR, retry=True)
     job = store.get("a")
     assert (job.status, job.error, job.message) == ("failed", ERROR, "It broke.")
@@ -292,7 +288,7 @@ def test_what_no_retry_can_mend_fails_at_once_and_closes_the_other_steps(store: 
     assert store.due() == {"clean": 1}
 
 
-def test_cleaning_never_gives_up_and_changes_no_status(store: JobStore, tmp_path: Path) -> None:
+def test_cleaning_never_gives_up_and_changes_no_status(store: JobStore) -> None:
     add_map(store, "a", 1)
     store.dismiss("a")
     for attempt in range(1, 6):
@@ -300,7 +296,7 @@ def test_cleaning_never_gives_up_and_changes_no_status(store: JobStore, tmp_path
         assert (step.kind, step.attempt) == ("clean", attempt)
         assert store.renew(step)
         assert store.failed(step, ERROR, retry=True)
-        expire(tmp_path)
+        expire(store)
     step = claimed(store)
     assert store.cleaned(step)
     assert not store.cleaned(step)
@@ -455,15 +451,13 @@ def test_a_list_reads_nothing_of_a_job_that_it_does_not_show(store: JobStore) ->
         assert not any(f"jobs.{column}" in statement for statement in asked)
 
 
-def test_jobs_are_listed_by_time_and_duration(store: JobStore, tmp_path: Path) -> None:
+def test_jobs_are_listed_by_time_and_duration(store: JobStore) -> None:
     for n in range(3):
         store.add(f"j{n}", "echo", {}, {})
-    engine = create_engine(f"sqlite:///{tmp_path / 'jobs.db'}")
-    with engine.begin() as connection:
+    with store.database.write() as connection:
         connection.execute(text("update jobs set created = 1000 * number"))
         connection.execute(text("update jobs set started = 10, finished = 20 where id = 'j0'"))
         connection.execute(text("update jobs set started = created where id = 'j1'"))
-    engine.dispose()
     at = datetime.fromtimestamp(2000, UTC)
     assert [job.id for job in store.list(since=at)[0]] == ["j2", "j1"]
     assert [job.id for job in store.list(until=at)[0]] == ["j1", "j0"]
@@ -496,11 +490,10 @@ def test_items_are_found_by_id_place_time_and_collection(store: JobStore) -> Non
     assert store.items(end=datetime(2022, 8, 31, tzinfo=UTC))[1] == 0
 
 
-def test_what_was_committed_is_there_after_the_process_ended(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'deep' / 'jobs.db'}"
-    first = JobStore(url, lease_s=60, attempts=3)
+def test_what_was_committed_is_there_after_the_process_ended(backend: Backend) -> None:
+    first = backend.open_store()
     job = first.add("a", MAP, {"aoi": [30.2, -17.36, 1500]}, {})
-    second = JobStore(url, lease_s=60, attempts=3)
+    second = backend.open_store()
     assert second.get("a") == job
     assert second.due() == {"plan": 1}
     first.close()

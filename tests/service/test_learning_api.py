@@ -36,6 +36,7 @@ from geocrop_processes.service.steps import Step
 from geocrop_processes.service.uploads import Upload
 from geocrop_processes.settings import ServiceSettings, Settings, UploadSettings
 from geocrop_processes.storage import DATASETS, RESULTS, Storage
+from tests.backends import Backend
 
 URL = "https://maps.example.org/api"
 MOST = 200_000
@@ -153,14 +154,15 @@ class Service:
 
 
 @pytest.fixture
-def service(store: JobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+def service(
+    backend: Backend, store: JobStore, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Service]:
     class Models:
         def resolve(self, _reference: str, _as_of: str = "") -> str:
             return "geocrop-demo@2"
 
-    settings = Settings(
-        data=tmp_path / "data",
-        service=ServiceSettings(url=URL),
+    settings = backend.settings(
+        ServiceSettings(url=URL),
         uploads=UploadSettings(hosts="data.example.org", max_bytes=MOST),
     )
     monkeypatch.setattr(Settings, "open_registry", lambda *_: Models())

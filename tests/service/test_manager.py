@@ -16,6 +16,7 @@ from geocrop_processes.service.manager import CeleryManager, Parts
 from geocrop_processes.service.problems import problem_of
 from geocrop_processes.service.processes import DESCRIPTIONS
 from geocrop_processes.settings import Settings
+from tests.backends import Backend
 
 INPUTS: dict[str, Any] = {"aoi": [30.20, -17.36, 1500], "year": 2022}
 ASYNC = RequestedProcessExecutionMode.respond_async
@@ -33,8 +34,8 @@ def silence() -> None:
 
 
 @pytest.fixture
-def parts(store: JobStore, tmp_path: Path) -> Parts:
-    settings = Settings(data=tmp_path / "data")
+def parts(backend: Backend, store: JobStore) -> Parts:
+    settings = backend.settings()
     models: Any = Models()
     return Parts(settings, store, settings.open_storage(), models, silence)
 

@@ -19,6 +19,7 @@ from geocrop_processes.service.manager import CeleryManager
 from geocrop_processes.service.processes import DESCRIPTIONS
 from geocrop_processes.settings import ServiceSettings, Settings
 from geocrop_processes.storage import RESULTS
+from tests.backends import Backend
 from tests.service.asking import ASYNC, GOOD, OGC, URL, Api, link
 
 
@@ -160,7 +161,14 @@ def test_a_body_that_is_too_large_is_refused(api: Api) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/jobs/a%00b", "/jobs?processID=%00", "/assets/a/%00", "/stac/search?ids=%00", "/tiles/%00/x"],
+    [
+        "/jobs/a%00b",
+        "/jobs?processID=%00",
+        "/assets/a/%00",
+        "/assets/%00/item.json",
+        "/stac/search?ids=%00",
+        "/tiles/%00/x",
+    ],
 )
 def test_an_address_with_a_character_that_no_database_keeps_is_refused(path: str, api: Api) -> None:
     answer = api.get(path)
@@ -169,16 +177,13 @@ def test_an_address_with_a_character_that_no_database_keeps_is_refused(path: str
 
 
 def test_a_job_without_a_queue_is_kept_and_says_so(
-    api: Api, monkeypatch: pytest.MonkeyPatch
+    api: Api, backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_settings: Settings) -> None:
         raise BrokerUnavailable("The queue does not answer.")
 
     monkeypatch.setattr(manager, "publish", refuse)
-    api.app = create_app(
-        Settings(data=Path(api.storage.url("x")).parents[1], service=ServiceSettings(url=URL)),
-        store=api.store,
-    )
+    api.app = create_app(backend.settings(ServiceSettings(url=URL)), store=api.store)
     answer = api.execute("crop-classification", GOOD, **ASYNC)
     assert answer.status_code == 503
     (job,), _ = api.store.list()
@@ -193,17 +198,14 @@ def test_a_job_without_a_queue_is_kept_and_says_so(
 
 
 def test_a_store_that_cannot_even_note_it_does_not_hide_the_job(
-    api: Api, monkeypatch: pytest.MonkeyPatch
+    api: Api, backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_settings: Settings) -> None:
         raise BrokerUnavailable("The queue does not answer.")
 
     monkeypatch.setattr(manager, "publish", refuse)
     monkeypatch.setattr(api.store, "note", _unavailable)
-    api.app = create_app(
-        Settings(data=Path(api.storage.url("x")).parents[1], service=ServiceSettings(url=URL)),
-        store=api.store,
-    )
+    api.app = create_app(backend.settings(ServiceSettings(url=URL)), store=api.store)
     answer = api.execute("echo", {"inputs": {"message": "x"}}, **ASYNC)
     assert answer.status_code == 503
     (job,), _ = api.store.list()

@@ -18,6 +18,7 @@ from geocrop_processes.service.fetch import fetch
 from geocrop_processes.service.jobs import JobStore
 from geocrop_processes.service.processes import DESCRIPTIONS, FILE_INPUTS
 from geocrop_processes.settings import ServiceSettings, Settings, UploadSettings
+from tests.backends import Backend
 from tests.service.asking import ASYNC, GOOD, URL, Api, Models
 from tests.tls import HOST, serving
 
@@ -80,13 +81,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, ssl.
 
 @pytest.fixture
 def site(
-    server: tuple[int, ssl.SSLContext], store: JobStore, tmp_path: Any, monkeypatch: Any
+    server: tuple[int, ssl.SSLContext], backend: Backend, store: JobStore, monkeypatch: Any
 ) -> Site:
     """Its host is on the list; names are looked up as loopback, but for this host only."""
     port, tls = server
-    settings = Settings(
-        data=tmp_path / "data",
-        service=ServiceSettings(url=URL),
+    settings = backend.settings(
+        ServiceSettings(url=URL),
         uploads=UploadSettings(hosts=f"{HOST}:{port},localhost:{port}"),
     )
     asking = partial(fetch, resolve=lambda *_: ["127.0.0.1"], tls=tls)

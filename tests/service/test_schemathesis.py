@@ -42,7 +42,8 @@ def app(shop: Any, monkeypatch: pytest.MonkeyPatch) -> FastAPI:
     monkeypatch.setattr(manager, "publish", lambda _settings: None)
     shop.store.add("job-1", "crop-classification", {"aoi": [30.2, -17.36, 600.0], "year": 2022}, {})
     shop.complete("job-1")
-    settings = Settings(data=shop.settings.data, service=ServiceSettings(url="http://testserver"))
+    service = ServiceSettings(url="http://testserver")
+    settings = shop.settings.model_copy(update={"service": service})
     return create_app(settings, store=shop.store)
 
 

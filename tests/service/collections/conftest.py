@@ -33,7 +33,7 @@ def app_of() -> Callable[..., FastAPI]:
     return make
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def client(shelf: Any, app_of: Callable[..., FastAPI]) -> Iterator[TestClient]:
     with TestClient(app_of(shelf)) as opened:
         yield opened

@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from geocrop_processes.service.jobs import JobStore
 from geocrop_processes.service.problems import Problem
 from geocrop_processes.service.stac.api import add_catalog
 from geocrop_processes.settings import ServiceSettings, Settings
-from tests.servers import postgresql
+from tests.backends import Backend, Backends
 
 URL = "http://127.0.0.1:1"
 
@@ -59,30 +59,19 @@ def publish(store: JobStore, item: dict[str, Any]) -> None:
     assert store.finished(step, {"job_id": item["id"], "outputs": {}}, item)
 
 
-@pytest.fixture(
-    scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.system)]
-)
+@pytest.fixture(scope="module")
 def client(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    backends: Backends, backend_kind: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[TestClient]:
-    folder: Path = tmp_path_factory.mktemp(request.param)
-    if request.param == "sqlite":
-        yield from opened(f"sqlite:///{folder / 'jobs.db'}")
-    else:
-        with postgresql(folder, "geocrop") as server:
-            yield from opened(f"{server}/geocrop")
-
-
-def opened(database: str) -> Iterator[TestClient]:
-    store = JobStore(database, lease_s=60, attempts=3)
-    for number in range(6):
-        publish(store, item_of(number))
-    app = FastAPI()
-    add_catalog(app, Settings(service=ServiceSettings(url=URL)), store)
-    app.add_exception_handler(Problem, lambda _, error: error.response())
-    with TestClient(app) as client:
-        yield client
-    store.close()
+    folder = tmp_path_factory.mktemp("filter")
+    with backends.open(backend_kind, folder) as backend, closing(backend.open_store()) as store:
+        for number in range(6):
+            publish(store, item_of(number))
+        app = FastAPI()
+        add_catalog(app, Settings(service=ServiceSettings(url=URL)), store)
+        app.add_exception_handler(Problem, lambda _, error: error.response())
+        with TestClient(app) as client:
+            yield client
 
 
 def found(answer: Any) -> list[int]:

@@ -1,7 +1,7 @@
 """Relations of footprints to shapes, beside shapely asked of each pair; and what is kept of a store's state."""
 
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from geocrop_processes.service.problems import Problem
 from geocrop_processes.service.stac.api import add_catalog
 from geocrop_processes.service.stac.areas import MAX_VERTICES
 from geocrop_processes.settings import ServiceSettings, Settings
+from tests.backends import Backend, Backends
 from tests.service.stac.test_filter import item_of, publish
 
 OUTLINES = (
@@ -32,14 +33,15 @@ RELATIONS = ("intersects", "disjoint", "equals", "touches", "crosses", "overlaps
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JobStore]:
-    folder: Path = tmp_path_factory.mktemp("relations")
-    store = JobStore(f"sqlite:///{folder / 'jobs.db'}", lease_s=60, attempts=3)
-    for number, outline in enumerate(OUTLINES):
-        geometry = shapely.geometry.mapping(outline)
-        publish(store, item_of(number) | {"geometry": geometry, "bbox": list(outline.bounds)})
-    yield store
-    store.close()
+def store(
+    backends: Backends, backend_kind: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[JobStore]:
+    folder = tmp_path_factory.mktemp("relations")
+    with backends.open(backend_kind, folder) as backend, closing(backend.open_store()) as store:
+        for number, outline in enumerate(OUTLINES):
+            geometry = shapely.geometry.mapping(outline)
+            publish(store, item_of(number) | {"geometry": geometry, "bbox": list(outline.bounds)})
+        yield store
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +103,8 @@ def test_all_shapes_of_a_filter_have_so_many_points_together(client: TestClient)
     assert f"more than {MAX_VERTICES} points" in refused.json()["detail"]
 
 
-def test_the_extent_is_that_of_an_older_product_listed_again(tmp_path: Path) -> None:
-    store = JobStore(f"sqlite:///{tmp_path / 'jobs.db'}", lease_s=60, attempts=3)
+def test_the_extent_is_that_of_an_older_product_listed_again(backend: Backend) -> None:
+    store = backend.open_store()
     app = FastAPI()
     add_catalog(app, Settings(service=ServiceSettings(url="http://127.0.0.1:1")), store)
     with TestClient(app) as client:

@@ -1,9 +1,12 @@
-"""A service on loopback whose jobs are carried out, but for the pixels of maps: one for all tests of a session."""
+"""A service on loopback whose jobs are carried out, but for the pixels of maps: one of each kind for all tests."""
 
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
@@ -17,6 +20,7 @@ from geocrop_processes.service.app import create_app
 from geocrop_processes.service.jobs import JobStore
 from geocrop_processes.service.worker import WorkerContext, run_step
 from geocrop_processes.settings import ServiceSettings, Settings
+from tests.backends import Backend, Backends
 from tests.service.asking import Models
 from tests.service.conftest import Shop
 
@@ -40,6 +44,20 @@ class Running:
     url: str
     client: httpx.Client
     shop: Shop
+
+    @cached_property
+    def map_job(self) -> str:
+        """A job whose map is published."""
+        job_id = self.submit("crop-classification", MAP)
+        self.shop.complete(job_id)
+        return job_id
+
+    @cached_property
+    def failed_job(self) -> str:
+        """A job that failed for want of scenes."""
+        job_id = self.submit("crop-classification", MAP)
+        self.shop.store.failed(self.shop.claim("plan"), NO_SCENES, retry=False)
+        return job_id
 
     def get(self, path: str, **options: Any) -> httpx.Response:
         return self.client.get(path, **options)
@@ -81,16 +99,35 @@ def _carry_out(context: WorkerContext, stop: Event) -> None:
 
 
 @pytest.fixture(scope="package")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def services(
+    backends: Backends, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], Running]]:
+    """The service on each kind of backend, started once."""
+    with ExitStack() as opened:
+
+        @cache
+        def start(kind: str) -> Running:
+            folder = tmp_path_factory.mktemp(f"standard-{kind}")
+            backend = opened.enter_context(backends.open(kind, folder / "data"))
+            return opened.enter_context(_running(backend, folder))
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def service(services: Callable[[str], Running], backend_kind: str) -> Running:
     """The service, for all tests of the standard."""
-    folder = tmp_path_factory.mktemp("standard")
+    return services(backend_kind)
+
+
+@contextmanager
+def _running(backend: Backend, folder: Path) -> Iterator[Running]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        settings = Settings(
-            data=folder / "data",
+        settings = backend.settings(
             # a dismissed job's worker hears of it when it renews its lease
-            service=ServiceSettings(url=url, lease_s=1.5, attempts=3, max_jobs_listed=50),
+            ServiceSettings(url=url, lease_s=1.5, attempts=3, max_jobs_listed=50)
         )
         store, storage = JobStore.of(settings), settings.open_storage()
         # no longer than it takes to make them: other tests run beside this service
@@ -118,20 +155,16 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         store.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def map_job(service: Running) -> str:
     """A job whose map is published."""
-    job_id = service.submit("crop-classification", MAP)
-    service.shop.complete(job_id)
-    return job_id
+    return service.map_job
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def failed_job(service: Running) -> str:
     """A job that failed for want of scenes."""
-    job_id = service.submit("crop-classification", MAP)
-    service.shop.store.failed(service.shop.claim("plan"), NO_SCENES, retry=False)
-    return job_id
+    return service.failed_job
 
 
 Conforms = Callable[[str, Any], None]

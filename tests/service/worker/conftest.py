@@ -26,6 +26,7 @@ from geocrop_processes.service.jobs import JobStore
 from geocrop_processes.service.worker import WorkerContext
 from geocrop_processes.settings import CatalogSettings, MapSettings, ServiceSettings, Settings
 from geocrop_processes.simulation.app import serve
+from tests.backends import Backend
 
 SIDE = 80
 """Pixels of the small tile's sides; its corner is at 30.20 E, 17.36 S in zone 35."""
@@ -171,10 +172,9 @@ def dated(model: RegisteredModel, registry: Registry) -> str:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, archive: str) -> Settings:
+def settings(backend: Backend, archive: str) -> Settings:
     """Of a deployment that searches the small archive and cuts its map into a few blocks."""
-    return Settings(
-        data=tmp_path / "data",
+    return backend.settings(
         catalog=CatalogSettings(url=archive),
         map=MapSettings(block_px=32),
         service=ServiceSettings(lease_s=60, attempts=3),

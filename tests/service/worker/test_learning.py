@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from geocrop_processes.pipeline.table import Table
 from geocrop_processes.service import manager
 from geocrop_processes.service.app import create_app
 from geocrop_processes.service.worker import WorkerContext, work
-from geocrop_processes.settings import CatalogSettings, MapSettings, ServiceSettings, Settings
+from geocrop_processes.settings import CatalogSettings, MapSettings, ServiceSettings
+from tests.backends import Backends
 
 URL = "http://testserver"
 LEFT, TOP, WIDTH_M, SIDE_M = 839_700, 8_078_200, 160, 800
@@ -102,15 +103,19 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(archive: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    settings = Settings(
-        data=tmp_path_factory.mktemp("learning") / "data",
-        catalog=CatalogSettings(url=archive),
-        map=MapSettings(model="fields", block_px=64),
-        service=ServiceSettings(url=URL, lease_s=60),
-    )
-    context = WorkerContext.of(settings)
-    with pytest.MonkeyPatch.context() as patch, closing(context.store):
+def world(
+    backends: Backends, backend_kind: str, archive: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    with ExitStack() as opened:
+        folder = tmp_path_factory.mktemp("learning")
+        settings = opened.enter_context(backends.open(backend_kind, folder / "data")).settings(
+            ServiceSettings(url=URL, lease_s=60),
+            catalog=CatalogSettings(url=archive),
+            map=MapSettings(model="fields", block_px=64),
+        )
+        context = WorkerContext.of(settings)
+        opened.enter_context(closing(context.store))
+        patch = opened.enter_context(pytest.MonkeyPatch.context())
         patch.setattr(manager, "publish", lambda _settings: None)
         with closing(TestClient(create_app(settings, store=context.store))) as client:
             yield World(client, context)

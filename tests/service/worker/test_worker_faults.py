@@ -31,7 +31,7 @@ from geocrop_processes.service.jobs import JobStore
 from geocrop_processes.service.queue import publish, republish
 from geocrop_processes.service.schema import steps
 from geocrop_processes.service.worker import WorkerContext, create_worker, work
-from geocrop_processes.settings import ServiceSettings, Settings
+from geocrop_processes.settings import Settings
 from geocrop_processes.storage import RESULTS
 from tests.compiled import KERNELS
 
@@ -46,7 +46,8 @@ def eventually(happens: Callable[[], bool], seconds: float = 120) -> None:
 
 
 def with_broker(settings: Settings, url: str, **service: Any) -> Settings:
-    return settings.model_copy(update={"service": ServiceSettings(broker=url, **service)})
+    changed = settings.service.model_copy(update={"broker": url, **service})
+    return settings.model_copy(update={"service": changed})
 
 
 @pytest.fixture
