@@ -14,6 +14,7 @@ from typer.exceptions import TyperException
 from geocrop_processes import (
     cli_accuracy,
     cli_database,
+    cli_doctor,
     cli_learning,
     cli_models,
     cli_service,
@@ -37,6 +38,7 @@ app = typer.Typer(
 )
 app.command()(cli_service.demo)
 app.command()(cli_service.serve)
+app.command()(cli_doctor.doctor)
 app.command("sample-extraction")(cli_learning.sample_extraction)
 app.command("feature-extraction", context_settings={"ignore_unknown_options": True})(
     cli_learning.feature_extraction

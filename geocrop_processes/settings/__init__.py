@@ -6,11 +6,13 @@ prints docs/settings.md.
 
 import os
 from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Self
 
 from pydantic import BaseModel, Field, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from geocrop_processes.domain.aoi import Region
@@ -93,31 +95,41 @@ class Settings(BaseSettings):
         Raises:
             InvalidSetting: a value is unusable, or a variable's name unknown; the first is named.
         """
-        known = {name for _, name, _ in variables()}
-        unknown = sorted(
-            name
-            for name in os.environ
-            if name.upper().startswith("GEOCROP_") and name.upper() not in known
-        )
-        if unknown:
-            raise InvalidSetting(
-                f"There is no setting {unknown[0]}; docs/settings.md lists them all."
-            )
+        for sentence in _unknown().values():
+            raise InvalidSetting(sentence)
         try:
             return cls()
         except ValidationError as error:
-            first = error.errors()[0]
-            name = "GEOCROP_" + "__".join(str(part).upper() for part in first["loc"])
-            # a secret is nobody's business, nor is one that is misspelt
-            value = "" if "SECRET" in name or name.endswith("CALLBACKS") else f"={first['input']!r}"
-            raise InvalidSetting(f"{name}{value} is not usable: {first['msg']}.") from error
+            raise InvalidSetting(_told(error.errors()[0])) from error
 
-    def open_storage(self) -> Storage:
-        """The object store, its buckets made where they were missing."""
-        root = self.storage.root or str(self.data / "storage")
+    @classmethod
+    def read_usable(cls) -> tuple[Self, list[str]]:
+        """Read what of the environment can be used; and a sentence about each variable that cannot.
+
+        Those are taken out of the process's environment, so that whatever is read later goes by the rest.
+        """
+        unknown = _unknown()
+        wrong = [*unknown.values()]
+        for name in unknown:
+            del os.environ[name]
+        while True:
+            try:
+                return cls(), wrong
+            except ValidationError as error:
+                for each in error.errors():
+                    wrong.append(_told(each))
+                    for name in [n for n in os.environ if n.upper().startswith(_name(each))]:
+                        del os.environ[name]
+
+    def reach_storage(self) -> Storage:
+        """The object store as it is.
+
+        Raises:
+            InvalidSetting: its root or endpoint is not usable.
+        """
         chosen = self.storage
-        storage = Storage(
-            root,
+        return Storage(
+            chosen.root or str(self.data / "storage"),
             endpoint=chosen.endpoint,
             region=chosen.region,
             public_endpoint=chosen.public_endpoint,
@@ -125,6 +137,10 @@ class Settings(BaseSettings):
             timeout_s=chosen.timeout_s,
             link_s=chosen.link_s if chosen.links == "presigned" else 0,
         )
+
+    def open_storage(self) -> Storage:
+        """The object store, its buckets made where they were missing."""
+        storage = self.reach_storage()
         storage.ensure_buckets()
         return storage
 
@@ -153,6 +169,31 @@ class Settings(BaseSettings):
     def service_region(self) -> Region:
         """The region as a domain value."""
         return Region(**self.region.model_dump())
+
+
+def _unknown() -> dict[str, str]:
+    """A sentence about each variable of the environment that no setting is named by."""
+    known = {name for _, name, _ in variables()}
+    found = {}
+    for name in sorted(os.environ):
+        if name.upper().startswith("GEOCROP_") and name.upper() not in known:
+            near = get_close_matches(name.upper(), known, 1)
+            meant = f" {near[0]} may be meant;" if near else ""
+            found[name] = f"There is no setting {name};{meant} docs/settings.md lists them all."
+    return found
+
+
+def _name(wrong: ErrorDetails) -> str:
+    """The variable, or the beginning of those of a section, that cannot be used."""
+    return "GEOCROP_" + "__".join(str(part).upper() for part in wrong["loc"])
+
+
+def _told(wrong: ErrorDetails) -> str:
+    """A sentence about a variable that cannot be used."""
+    name = _name(wrong)
+    # a secret is nobody's business, nor is one that is misspelt
+    value = "" if "SECRET" in name or name.endswith("CALLBACKS") else f"={wrong['input']!r}"
+    return f"{name}{value} is not usable: {wrong['msg']}."
 
 
 def variables() -> Iterator[tuple[type[BaseModel], str, FieldInfo]]:

@@ -131,6 +131,13 @@ class ServiceSettings(Section):
     republish_s: float = Field(
         2.0, gt=0, le=600, description="Seconds between two looks for steps that are due."
     )
+    start_s: float = Field(
+        120.0,
+        ge=0,
+        le=3600,
+        description="Seconds that a process waits when it starts for database, queue and storage, which may be "
+        "starting too.",
+    )
     pygeoapi_config: Path | None = Field(
         None,
         description="pygeoapi's configuration; the one that comes with GeoCrop where none is given.",
