@@ -86,6 +86,7 @@ def test_no_byte_of_a_body_follows_the_headers(url: str) -> None:
     connection.close()
 
 
+@pytest.mark.embedded_only
 def test_head_of_a_file_reads_nothing_of_it(url: str, shop: Any) -> None:
     (shop.settings.data / "storage/geocrop-results/results/job-1/class-map.tif").unlink()
     answer = httpx.head(f"{url}/assets/job-1/class-map.tif")

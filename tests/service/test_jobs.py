@@ -232,7 +232,7 @@ def test_whoever_changes_steps_by_what_their_job_is_holds_the_job_first(store: J
         store.release(claimed(store))
     store.sweep("a")
     store.dismiss("a")
-    expire(tmp_path)
+    expire(store)
     assert store.cleaned(claimed(store, "clean"))
     while store.get("b").status != "failed":
         expire(store)

@@ -484,6 +484,7 @@ def sweep(service: Service) -> None:
     service.storage.remove(DATASETS, uploads.unneeded(service.storage, jobs, 3600))
 
 
+@pytest.mark.embedded_only
 def test_what_was_brought_is_swept_once_it_is_old_and_no_open_job_needs_it(
     service: Service,
 ) -> None:
@@ -502,6 +503,7 @@ def test_what_was_brought_is_swept_once_it_is_old_and_no_open_job_needs_it(
     assert service.brought() == [f"uploads/{kept['young'].sha256}"]
 
 
+@pytest.mark.embedded_only
 def test_what_is_brought_again_while_it_is_swept_is_kept(service: Service) -> None:
     upload = Upload(b"x", "text/csv")
     uploads.keep(service.storage, upload)

@@ -100,6 +100,7 @@ def test_those_who_ask_together_cost_one_query(store: JobStore, pace: Pace) -> N
     assert pace.seconds() == 5
 
 
+@pytest.mark.embedded_only
 def test_the_query_walks_along_indices(store: JobStore) -> None:
     """10,000 jobs cost no more than ten."""
     queries: list[str] = []

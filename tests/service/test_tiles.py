@@ -151,6 +151,7 @@ def test_beside_the_world_there_are_no_tiles(client: TestClient, place: str, end
     assert answer.json()["detail"] == "Columns and rows of the zoom level 13 are 0 to 8191."
 
 
+@pytest.mark.embedded_only
 def test_a_map_whose_file_has_gone_is_not_found_and_its_place_is_not_told(
     client: TestClient, made: Any, shop: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -15,7 +15,7 @@ from geocrop_processes.service.jobs import JobStore
 from geocrop_processes.service.problems import Problem
 from geocrop_processes.service.stac.api import add_catalog
 from geocrop_processes.settings import ServiceSettings, Settings
-from tests.backends import Backend, Backends
+from tests.backends import Backends
 
 URL = "http://127.0.0.1:1"
 

@@ -134,6 +134,7 @@ def test_a_host_that_is_not_listed_any_more_is_not_asked(context: WorkerContext)
     assert "allowed are: none" in job.error["detail"]
 
 
+@pytest.mark.embedded_only
 def test_what_was_brought_and_is_gone_or_changed_fails_the_job(context: WorkerContext) -> None:
     upload = Upload(CSV, "text/csv")
     path = Path(context.storage.url(DATASETS, f"uploads/{upload.sha256}"))
@@ -214,6 +215,7 @@ def test_a_dismissed_training_ends_and_leaves_no_file(
     assert context.store.get("a").status == "dismissed"
 
 
+@pytest.mark.embedded_only
 def test_what_a_killed_attempt_has_half_written_goes_when_a_job_ends(
     context: WorkerContext,
 ) -> None:
