@@ -18,6 +18,7 @@ import redis
 from geocrop_processes.service.jobs import JobStore
 from geocrop_processes.settings import ServiceSettings, Settings, StorageSettings
 from geocrop_processes.storage import BASELINES, DATASETS, MODELS, RESULTS, Storage
+from tests.s3_proxy import proxy_of
 from tests.servers import postgresql, redis_server, s3_server
 
 EMBEDDED, PRODUCTION = "embedded", "production"
@@ -131,7 +132,9 @@ class Backends:
         number = next(self._numbers)
         folder = self._folder / f"s3-{number}"
         folder.mkdir()
-        endpoint = self._servers.enter_context(s3_server(folder))
+        server = self._servers.enter_context(s3_server(folder))
+        # of ranges rclone says what S3 does not, and GDAL takes
+        endpoint = self._servers.enter_context(proxy_of(server)).url
         storage = Storage("s3://", endpoint=endpoint)
         storage.ensure_buckets()
         return _Place(endpoint, storage, f"{self._redis}/{number}")

@@ -22,6 +22,8 @@ def _no_settings_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests see the defaults, whatever the shell that runs them has set."""
     for name in ("GEOCROP_DATA", "GEOCROP_CATALOG__URL", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(name, raising=False)
+    # GDAL's web map drivers would keep tiles in the folder where they are run
+    monkeypatch.setenv("GDAL_DEFAULT_WMS_CACHE_PATH", str(ROOT / ".geocrop" / "cache" / "wms"))
 
 
 @pytest.fixture(scope="session")

@@ -140,6 +140,7 @@ def crowded(store: JobStore) -> JobStore:
     return store
 
 
+@pytest.mark.embedded_only
 def test_no_query_of_a_claim_goes_through_what_waits_or_has_ended(crowded: JobStore) -> None:
     queries: list[tuple[str, Any]] = []
 
