@@ -22,6 +22,8 @@ from geocrop_processes.service.worker import WorkerContext, run_step, work
 from geocrop_processes.settings import Settings, UploadSettings
 from geocrop_processes.storage import DATASETS, RESULTS
 
+pytestmark = pytest.mark.embedded_only
+
 CSV = b"lon,lat,class,season\n30.2,-17.36,maize,2022\n30.201,-17.36,soybean,2022\n"
 HREF = "https://data.example.org/labels.csv?token=hidden"
 HOW = {"per_field": 20, "seed": 1, "as_of": []}
@@ -134,7 +136,6 @@ def test_a_host_that_is_not_listed_any_more_is_not_asked(context: WorkerContext)
     assert "allowed are: none" in job.error["detail"]
 
 
-@pytest.mark.embedded_only
 def test_what_was_brought_and_is_gone_or_changed_fails_the_job(context: WorkerContext) -> None:
     upload = Upload(CSV, "text/csv")
     path = Path(context.storage.url(DATASETS, f"uploads/{upload.sha256}"))
@@ -215,7 +216,6 @@ def test_a_dismissed_training_ends_and_leaves_no_file(
     assert context.store.get("a").status == "dismissed"
 
 
-@pytest.mark.embedded_only
 def test_what_a_killed_attempt_has_half_written_goes_when_a_job_ends(
     context: WorkerContext,
 ) -> None:
