@@ -17,12 +17,13 @@ from geocrop_processes.service.schema import classes
 logger = logging.getLogger(__name__)
 
 _CODES = range(1, 255)
+_ALL = select(classes).order_by(classes.c.code)
 _PATH = ("assets", "class-map", "classification:classes")
 
 
 def all_classes(connection: Connection) -> tuple[CropClass, ...]:
     """The classes of all products that were ever listed, by their codes."""
-    rows = connection.execute(select(classes).order_by(classes.c.code))
+    rows = connection.execute(_ALL)
     return tuple(CropClass(row.code, row.name, row.colour) for row in rows)
 
 

@@ -15,7 +15,7 @@ from geocrop_processes.service import budget, products, records, reports, reuse,
 from geocrop_processes.service.callbacks.due import Deliveries
 from geocrop_processes.service.database import Database
 from geocrop_processes.service.figures import Past
-from geocrop_processes.service.limits import Limits, refusals
+from geocrop_processes.service.limits import Door, Limits
 from geocrop_processes.service.pace import Pace
 from geocrop_processes.service.product_store import ProductStore
 from geocrop_processes.service.records import Entry, Job
@@ -53,7 +53,7 @@ class JobStore(ProductStore):
         self.past = Past(self._database)
         self.lease_s = lease_s
         self._attempts = attempts
-        self._limits = limits
+        self._door = None if limits is None else Door(limits)
         self._accept = Together(self._accept_all)
 
     @classmethod
@@ -90,9 +90,9 @@ class JobStore(ProductStore):
 
     def _accept_all(self, submitted: Sequence[records.Submitted]) -> Sequence[Job | Unavailable]:
         with self._database.write() as connection:
-            if self._limits is None:
+            if self._door is None:
                 return records.add(connection, submitted)
-            refused = refusals(connection, [one.owner for one in submitted], self._limits)
+            refused = self._door.refusals(connection, [one.owner for one in submitted])
             taken = [one for one, why in zip(submitted, refused, strict=True) if why is None]
             made = iter(records.add(connection, taken) if taken else ())
             return [next(made) if why is None else why for why in refused]

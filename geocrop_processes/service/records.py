@@ -11,7 +11,7 @@ from sqlalchemy import Column, ColumnElement, Connection, func, insert, select
 
 from geocrop_processes.domain.aoi import Aoi
 from geocrop_processes.service import steps
-from geocrop_processes.service.schema import Now, clock, jobs
+from geocrop_processes.service.schema import Now, jobs
 from geocrop_processes.service.shapes import binary, related
 
 _FIRST_TIME, _AFTER_TIMES = 5, 9
@@ -103,20 +103,23 @@ class Submitted:
         return cls(job_id, process, owner, inputs, request, area)
 
 
+_NOW_AND_TURN = select(Now(), steps.end_of_the_line())
+"""What new jobs get from the store: one question for all that come together."""
+
+
 def _circle(aoi: Aoi) -> Any:
     return shapely.polygons(np.stack(aoi.ring(), axis=-1))
 
 
 def add(connection: Connection, submitted: Sequence[Submitted]) -> list[Job]:
     """Accept jobs: the first step of each is due."""
-    now = clock(connection)
-    rows = [
-        {**vars(one), "status": steps.ACCEPTED, "created": now, "updated": now} for one in submitted
-    ]
-    connection.execute(insert(jobs).values(turn=steps.end_of_the_line()), rows)
+    now, turn = connection.execute(_NOW_AND_TURN).one()
+    same = {"status": steps.ACCEPTED, "created": now, "updated": now}
+    rows = [vars(one) | same | {"turn": turn + place} for place, one in enumerate(submitted)]
+    connection.execute(insert(jobs), rows)
     for row in rows:
-        del row["area"]
-    steps.begin(connection, {one.id: one.process for one in submitted})
+        del row["area"], row["turn"]
+    steps.begin(connection, {one.id: one.process for one in submitted}, now)
     unknown: dict[str, Any] = dict.fromkeys(("started", "finished", "result", "error", "digest"))
     at = _moment(now)
     return [

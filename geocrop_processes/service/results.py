@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
+
 from geocrop_processes.service.jobs import Entry, Job
 from geocrop_processes.service.problems import BLANK, Problem
 from geocrop_processes.service.steps import OPEN, SUCCESSFUL
@@ -14,8 +16,9 @@ _RESULTS_REL = "http://www.opengis.net/def/rel/ogc/1.0/results"
 
 def timestamp(at: datetime) -> str:
     """A time as RFC 3339 text in UTC."""
-    # a list of jobs is mostly times: the shortest way to write them
-    return at.astimezone(UTC).isoformat(timespec="milliseconds")[: -len("+00:00")] + "Z"
+    # a list of jobs is mostly times: the quickest way to write them
+    seconds = orjson.dumps(at.astimezone(UTC), option=orjson.OPT_OMIT_MICROSECONDS)
+    return f"{seconds[1:20].decode()}.{at.microsecond // 1000:03d}Z"
 
 
 def job_url(settings: Settings, job_id: str) -> str:

@@ -75,14 +75,14 @@ def add(connection: Connection, job_id: str, kind: str, names: Sequence[str] = (
         connection.execute(insert(steps).values(at=Now()), rows)
 
 
-def begin(connection: Connection, processes: Mapping[str, str]) -> None:
+def begin(connection: Connection, processes: Mapping[str, str], now: float) -> None:
     """Make the first step of new jobs due, now; the process of each by the job's name."""
     firsts = {job_id: PLAN if name in BLOCKWISE else RUN for job_id, name in processes.items()}
     rows = [
-        {"job_id": job_id, "kind": kind, "name": "", "state": DUE}
+        {"job_id": job_id, "kind": kind, "name": "", "state": DUE, "at": now}
         for job_id, kind in firsts.items()
     ]
-    connection.execute(insert(steps).values(at=Now()), rows)
+    connection.execute(insert(steps), rows)
 
 
 def take(connection: Connection, job_id: str, kinds: Sequence[str], lease_s: float) -> Step | None:

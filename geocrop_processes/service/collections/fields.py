@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from geocrop_processes.domain.legend import Legend
@@ -100,6 +101,7 @@ def class_field(legend: Legend) -> Field:
     return Field(CLASS, CLASS_BAND.description, "1", 1.0, 0, "class-map", 1, legend)
 
 
+@cache
 def confidence_fields() -> tuple[Field, ...]:
     """The fields of a confidence raster."""
     return tuple(_measure(band, place) for place, band in enumerate(CONFIDENCE_BANDS, start=1))
