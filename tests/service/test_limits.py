@@ -8,7 +8,7 @@ import pytest
 
 from geocrop_processes.errors import QueueFull, TooManyJobs
 from geocrop_processes.service.jobs import JobStore
-from geocrop_processes.service.limits import Limits
+from geocrop_processes.service.limits import Door, Limits
 from geocrop_processes.service.pace import Pace
 from tests.service.asking import ASYNC, Api
 
@@ -69,3 +69,71 @@ def test_a_client_is_told_to_ask_again_when_the_queue_has_moved(api: Api, store:
     assert refused.status_code == 503
     assert int(refused.headers["retry-after"]) >= 1
     assert store.list()[1] == 6
+
+
+class Clock:
+    """A clock that is set."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def roomy(tmp_path: Path) -> Iterator[JobStore]:
+    """One that takes any number of jobs."""
+    opened = JobStore(f"sqlite:///{tmp_path / 'roomy.db'}", lease_s=60, attempts=3)
+    yield opened
+    opened.close()
+
+
+def fill(store: JobStore, count: int, start: int) -> None:
+    for number in range(start, start + count):
+        store.add(f"job-{number}", "echo", {}, {})
+
+
+def let_in(door: Door, store: JobStore, count: int) -> int:
+    """How many of so many jobs, one after the other, the door lets in; none is written down."""
+    found = 0
+    for _ in range(count):
+        with store.database.read() as connection:
+            found += door.refusals(connection, ["anonymous"]) == [None]
+    return found
+
+
+def test_what_others_let_in_is_seen_a_second_later_and_little_passes_until_then(
+    roomy: JobStore, clock: Clock
+) -> None:
+    door = Door(Limits(100, 60), clock)
+    fill(roomy, 9, start=0)
+    assert let_in(door, roomy, 1) == 1
+    # another process fills what is left: a tenth of the room of 50 that there was is let in unseen
+    fill(roomy, 51, start=9)
+    assert let_in(door, roomy, 20) == 5
+    clock.seconds = 1.0
+    assert let_in(door, roomy, 20) == 0
+
+
+def test_what_is_unseen_lasts_a_second(roomy: JobStore, clock: Clock) -> None:
+    door = Door(Limits(100, 60), clock)
+    assert let_in(door, roomy, 1) == 1
+    fill(roomy, 60, start=0)
+    clock.seconds = 1.0
+    with roomy.database.read() as connection:
+        (refusal,) = door.refusals(connection, ["anonymous"])
+    assert isinstance(refusal, TooManyJobs)
+
+
+def test_where_there_is_little_room_each_job_is_counted(roomy: JobStore, clock: Clock) -> None:
+    door = Door(Limits(100, 9), clock)
+    fill(roomy, 8, start=0)
+    assert let_in(door, roomy, 1) == 1
+    fill(roomy, 1, start=8)
+    assert let_in(door, roomy, 5) == 0
