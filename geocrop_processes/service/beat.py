@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from threading import Event, Thread
 
-from redis import Redis
-from redis.exceptions import RedisError
-
-from geocrop_processes.errors import BrokerUnavailable, Unavailable
+from geocrop_processes.errors import Unavailable
+from geocrop_processes.service.beginning import begun
+from geocrop_processes.service.heartbeat import leave_sign
 from geocrop_processes.service.jobs import JobStore
 from geocrop_processes.service.queue import republish
 from geocrop_processes.service.sweeping.beat import sweep_regularly
@@ -25,12 +24,6 @@ _END_S = 20.0
 """Seconds that what is under way has at the end."""
 
 Say = Callable[[str], None]
-
-_SIGN = "geocrop.beat"
-"""What the queue remembers a beat by."""
-_REDIS = ("redis://", "rediss://")
-_ANSWER_S = 5.0
-"""Seconds that the queue has to answer."""
 
 
 @contextmanager
@@ -67,7 +60,7 @@ def beat(settings: Settings, store: JobStore, ended: Event, say: Say) -> None:
     while not ended.wait(settings.service.republish_s):
         try:
             republish(settings, store)
-            _leave_sign(settings)
+            leave_sign(settings)
             told = ""
         except Unavailable as error:
             if str(error) != told:
@@ -77,42 +70,12 @@ def beat(settings: Settings, store: JobStore, ended: Event, say: Say) -> None:
             logger.exception("what is due could not be told")
 
 
-def _leave_sign(settings: Settings) -> None:
-    """Have the queue remember for a while that a beat has looked.
-
-    Raises:
-        BrokerUnavailable: the queue does not answer.
-    """
-    address = settings.service.broker or ""
-    if address.startswith(_REDIS):
-        try:
-            with Redis.from_url(address, socket_timeout=_ANSWER_S) as queue:
-                queue.set(_SIGN, 1, px=_remembered_ms(settings))
-        except RedisError as error:
-            raise BrokerUnavailable(f"The queue does not answer: {error}.") from error
-
-
-def last_beat(settings: Settings) -> float | None:
-    """Seconds since a beat has looked for due steps; None where that is too long ago.
-
-    Raises:
-        RedisError: the queue does not answer.
-    """
-    with Redis.from_url(str(settings.service.broker), socket_timeout=_ANSWER_S) as queue:
-        left = queue.pttl(_SIGN)
-    return max(0, _remembered_ms(settings) - int(left)) / 1000 if int(left) > 0 else None
-
-
-def _remembered_ms(settings: Settings) -> int:
-    return int(1000 * max(30.0, 5 * settings.service.republish_s))
-
-
 def main() -> None:
     """Tell the workers of the deployment that the environment names, until a signal."""
     ended = Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: ended.set())
-    with beating(Settings.read()):
+    with beating(begun()):
         ended.wait()
 
 

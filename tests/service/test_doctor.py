@@ -1,6 +1,9 @@
 """What is missing or wrong is said in one line each, of real servers that are set up wrong."""
 
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +21,8 @@ from geocrop_processes.cli import app as cli
 from geocrop_processes.errors import InvalidSetting, ServiceUnavailable
 from geocrop_processes.service.app import create_app
 from geocrop_processes.service.beat import beating
-from geocrop_processes.service.doctor import CHECKS, NEEDED, Finding, examine, wait_for
+from geocrop_processes.service.beginning import NEEDED, wait_for
+from geocrop_processes.service.doctor import CHECKS, Finding, examine
 from geocrop_processes.settings import (
     CatalogSettings,
     RegistrySettings,
@@ -533,3 +537,25 @@ def test_a_part_that_does_not_come_is_told_in_the_end(tmp_path: Path) -> None:
     )
     with pytest.raises(ServiceUnavailable, match=r"^queue: No queue answers"):
         wait_for(settings, say=lambda _: None)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "module", ["geocrop_processes.service.asgi", "geocrop_processes.service.beat"]
+)
+def test_a_process_that_cannot_begin_ends_with_a_sentence(module: str, tmp_path: Path) -> None:
+    variables = {
+        "GEOCROP_DATA": str(tmp_path),
+        "GEOCROP_SERVICE__BROKER": f"redis://{NOBODY}/0",
+        "GEOCROP_SERVICE__START_S": "0",
+    }
+    ended = subprocess.run(
+        [sys.executable, "-m", module],
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1].startswith("queue: No queue answers")
+    assert "Traceback" not in ended.stderr

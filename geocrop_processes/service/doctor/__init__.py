@@ -5,22 +5,21 @@ All parts are asked at once, each for a bounded time, so that none hides or hold
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TooLate
 from threading import Thread
 
-from geocrop_processes.errors import InvalidSetting, ServiceUnavailable
 from geocrop_processes.service.doctor.address import check_address
 from geocrop_processes.service.doctor.broker import check_beat, check_queue, check_workers
 from geocrop_processes.service.doctor.database import check_database
-from geocrop_processes.service.doctor.findings import AWAY, FAILED, WARNING, Check, Finding, Said
+from geocrop_processes.service.doctor.findings import AWAY, FAILED, Check, Finding, Said
 from geocrop_processes.service.doctor.imagery import check_catalogue, check_imagery
 from geocrop_processes.service.doctor.models import check_model, check_registry
-from geocrop_processes.service.doctor.places import check_folder, check_storage, opened
+from geocrop_processes.service.doctor.places import check_folder, check_storage
 from geocrop_processes.settings import Settings
 
-__all__ = ["CHECKS", "NEEDED", "Finding", "examine", "wait_for"]
+__all__ = ["CHECKS", "Finding", "examine"]
 
 CHECKS: Mapping[str, Check] = {
     "data folder": check_folder,
@@ -36,16 +35,8 @@ CHECKS: Mapping[str, Check] = {
     "address": check_address,
 }
 """The parts of a deployment."""
-NEEDED: Mapping[str, Check] = {
-    "database": check_database,
-    "queue": check_queue,
-    "storage": opened,
-}
-"""What a process cannot begin without."""
 _LIMIT_S = 25.0
 """Seconds that a check may take."""
-_PAUSE_S = 1.0
-"""Seconds between two tries of parts that do not answer yet."""
 
 logger = logging.getLogger(__name__)
 
@@ -86,38 +77,3 @@ def _ask(check: Check, settings: Settings) -> Future[list[Said]]:
     # one that is too late is left, and holds up nobody who ends the process
     Thread(target=run, name="doctor", daemon=True).start()
     return answer
-
-
-def wait_for(
-    settings: Settings,
-    checks: Mapping[str, Check] = NEEDED,
-    say: Callable[[str], None] = logger.warning,
-) -> None:
-    """Wait until a process can begin: parts of a deployment are started in any order.
-
-    Args:
-        settings: of the deployment; they say how long.
-        checks: what the process needs.
-        say: told what is waited for, and what had better be otherwise.
-
-    Raises:
-        InvalidSetting: a part is wrong in a way that does not pass.
-        ServiceUnavailable: a part has not come in time.
-    """
-    until = time.monotonic() + settings.service.start_s
-    told: set[str] = set()
-    while True:
-        findings = [*examine(settings, checks)]
-        failed = [each for each in findings if each.state == FAILED]
-        for each in failed:
-            if not each.may_pass:
-                raise InvalidSetting(f"{each.part}: {each.text}")
-        for each in findings:
-            if each.state in {WARNING, FAILED} and each.part not in told:
-                say(f"{each.part}: {each.text}")
-                told.add(each.part)
-        if not failed:
-            return
-        if time.monotonic() > until:
-            raise ServiceUnavailable(f"{failed[0].part}: {failed[0].text}")
-        time.sleep(_PAUSE_S)

@@ -7,8 +7,8 @@ from kombu.exceptions import OperationalError
 from redis import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
-from geocrop_processes.service.beat import last_beat
 from geocrop_processes.service.doctor.findings import AWAY, FAILED, OK, WARNING, Said
+from geocrop_processes.service.heartbeat import last_beat
 from geocrop_processes.service.queue import create_queue
 from geocrop_processes.settings import Settings
 

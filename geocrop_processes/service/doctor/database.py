@@ -9,7 +9,9 @@ from sqlalchemy import URL, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 from sqlalchemy.pool import NullPool
 
+from geocrop_processes.errors import InvalidSetting, StoreUnavailable, UnusableStore
 from geocrop_processes.service.doctor.findings import AWAY, FAILED, OK, WARNING, Said
+from geocrop_processes.service.jobs import JobStore
 from geocrop_processes.settings import Settings
 
 _ANSWER_S = 5
@@ -62,6 +64,16 @@ def check_database(settings: Settings) -> Iterator[Said]:
     else:
         example = "postgresql://user:password@host/geocrop"
         yield FAILED, f"{_NAME} is no address of PostgreSQL such as {example}, nor of SQLite."
+
+
+def store_opened(settings: Settings) -> Iterator[Said]:
+    """Open the job store as the service does when it starts: an empty database gets its tables."""
+    try:
+        JobStore.of(settings).close()
+    except (InvalidSetting, UnusableStore) as error:
+        yield FAILED, str(error)
+    except StoreUnavailable as error:
+        yield AWAY, str(error)
 
 
 def _sqlite(url: URL) -> Iterator[Said]:

@@ -362,6 +362,7 @@ def test_what_was_written_too_late_is_cleaned_up_though_its_writer_is_killed_the
     assert stored(context, "a") == []
 
 
+@pytest.mark.embedded_only
 def test_a_finished_job_leaves_nothing_half_written(context: WorkerContext) -> None:
     """A worker was killed while it put a file of the product into its place."""
     submit(context, "a")
@@ -459,6 +460,7 @@ def test_a_worker_compiles_before_it_takes_work(
     assert folders[-1] == settings.data.absolute() / "cache" / "kernels"
 
 
+@pytest.mark.embedded_only
 def test_a_worker_needs_a_broker(settings: Settings) -> None:
     with pytest.raises(InvalidSetting, match="GEOCROP_SERVICE__BROKER"):
         create_worker(settings)
