@@ -3,7 +3,7 @@
 from redis import Redis
 from redis.exceptions import RedisError
 
-from geocrop_processes.errors import BrokerUnavailable
+from geocrop_processes.service.queue import unavailable
 from geocrop_processes.settings import Settings
 
 _SIGN = "geocrop.beat"
@@ -25,7 +25,7 @@ def leave_sign(settings: Settings) -> None:
             with Redis.from_url(address, socket_timeout=_ANSWER_S) as queue:
                 queue.set(_SIGN, 1, px=_remembered_ms(settings))
         except RedisError as error:
-            raise BrokerUnavailable(f"The queue does not answer: {error}.") from error
+            raise unavailable(error) from error
 
 
 def last_beat(settings: Settings) -> float | None:

@@ -89,7 +89,7 @@ def publish(settings: Settings, task: str = WORK) -> None:
     try:
         app.send_task(task, retry=False)
     except (OperationalError, RedisError, OSError) as error:
-        raise _unavailable(error) from error
+        raise unavailable(error) from error
 
 
 class Bell:
@@ -154,10 +154,11 @@ def waiting(settings: Settings, queue: str = QUEUE) -> int:
     except ChannelError:  # an empty queue does not exist
         return 0
     except (OperationalError, RedisError, OSError) as error:
-        raise _unavailable(error) from error
+        raise unavailable(error) from error
     return int(declared.message_count)
 
 
-def _unavailable(error: Exception) -> BrokerUnavailable:
+def unavailable(error: Exception) -> BrokerUnavailable:
+    """What is told of a queue that does not answer."""
     reason = " ".join(str(error).split()).rstrip(".")
     return BrokerUnavailable(f"The queue does not answer: {reason}.")

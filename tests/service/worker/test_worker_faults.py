@@ -167,6 +167,7 @@ def test_the_beat_outlives_whatever_goes_wrong_and_tells_of_it_once(
         return 0
 
     monkeypatch.setattr("geocrop_processes.service.beat.republish", told)
+    monkeypatch.setattr("geocrop_processes.service.beat.leave_sign", lambda _settings: None)
     quick = with_broker(settings, "redis://127.0.0.1:1/0", republish_s=0.001)
     beat(quick, store, ended, said.append)
     assert said == ["The queue does not answer."] * 2
