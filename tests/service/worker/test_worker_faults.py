@@ -108,6 +108,10 @@ def test_a_queue_that_does_not_answer_is_told_soon(settings: Settings, store: Jo
     store.add("a", "echo", {"message": "x"}, {})
     with pytest.raises(BrokerUnavailable, match="queue does not answer"):
         republish(gone, store)
+
+
+@pytest.mark.embedded_only
+def test_where_no_queue_is_named_the_setting_is(settings: Settings) -> None:
     with pytest.raises(BrokerUnavailable, match="GEOCROP_SERVICE__BROKER"):
         publish(settings)
 
