@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import pytest
 import rasterio
 from fastapi.testclient import TestClient
 from pyproj import Transformer
+from rasterio.io import MemoryFile
 
 from geocrop_processes.features.order import FEATURE_ORDER_V1
 from geocrop_processes.pipeline.assess import design_sample, read_strata
@@ -178,9 +178,7 @@ def test_a_promoted_model_makes_the_next_map_and_the_map_says_so(world: World, m
     assert item["properties"]["mlm:name"] == "fields"
     assert "fields@1" in json.dumps(item)
     truth = {"maize": 1, "soybean": 2, "water": 3}
-    with rasterio.open(
-        Path(world.context.storage.url("geocrop-results", f"results/{mapped}/class-map.tif"))
-    ) as read:
+    with MemoryFile(world.file(mapped, "class-map")).open() as read:
         classes = read.read(1)
         rows, columns = np.nonzero(classes)
         x, _ = rasterio.transform.xy(read.transform, rows, columns)
