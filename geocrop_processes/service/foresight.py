@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TooLate
 from datetime import date
-from threading import BoundedSemaphore, Thread
+from functools import partial
+from threading import BoundedSemaphore, Semaphore, Thread
 from typing import Any
 
 from geocrop_processes.domain.aoi import Aoi
@@ -67,15 +68,17 @@ def _searched(find: Find, aoi: Aoi, season: Season) -> Found:
         CatalogUnavailable: it does not answer, not in time, or too many searches wait for it.
         NoScenes, InvalidSeason: as `find` says.
     """
-    if not SEARCHES.acquire(blocking=False):
+    turns = SEARCHES
+    if not turns.acquire(blocking=False):
         raise CatalogUnavailable("The catalogue is busy: earlier searches have not ended yet.")
     answer: Future[Found] = Future()
     # a search that is too late is left, and holds up nobody who ends the process
-    thread = Thread(target=_search, args=(answer, find, aoi, season), name="foresight", daemon=True)
+    search = partial(_search, answer, turns, lambda: find(aoi, season))
+    thread = Thread(target=search, name="foresight", daemon=True)
     try:
         thread.start()
     except RuntimeError as error:
-        SEARCHES.release()
+        turns.release()
         raise CatalogUnavailable("The catalogue cannot be asked now.") from error
     try:
         return answer.result(SEARCH_S)
@@ -83,14 +86,14 @@ def _searched(find: Find, aoi: Aoi, season: Season) -> Found:
         raise CatalogUnavailable(f"The catalogue did not answer within {SEARCH_S:g} s.") from error
 
 
-def _search(answer: Future[Found], find: Find, aoi: Aoi, season: Season) -> None:
+def _search(answer: Future[Found], turns: Semaphore, find: Callable[[], Found]) -> None:
     try:
-        found = find(aoi, season)
+        found = find()
     except BaseException as error:  # noqa: BLE001 - whoever waits is told
-        SEARCHES.release()
+        turns.release()
         answer.set_exception(error)
     else:
-        SEARCHES.release()
+        turns.release()
         answer.set_result(found)
 
 
